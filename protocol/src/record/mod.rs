@@ -1,0 +1,21 @@
+//! Record states: what a record is, how an edit changes it, how two replicas agree.
+//!
+//! A record is a version vector and, for each group, the values that no other value has replaced.
+//! Design: dotted version vector sets (Preguiça et al., "Dotted Version Vectors", 2010), one set for
+//! each group. No clock decides anything.
+
+mod conflict; // siblings, and which value is shown
+mod draft; // a posted record, parsed once at the door
+mod groups; // who may write what
+mod report; // the record as JSON for people and scripts
+mod state; // apply and merge
+mod token; // the version that a caller read
+mod version; // version vectors
+
+pub use conflict::{Sibling, siblings};
+pub use draft::{Draft, DraftError};
+pub use groups::{Owner, may_write, owner};
+pub use report::{Blobs, HqState, RecordReport, report};
+pub use state::{Applied, Origin, RecordState, Value};
+pub use token::Token;
+pub use version::VersionVector;
