@@ -1,1 +1,16 @@
-//! wip
+//! `wasl`: the office daemon and its command line. A star round one engine.
+//!
+//! The modules stand in reading order; the edges (intake, link, status) know the engine's handle
+//! and never one another.
+
+pub mod seam; // the world: clock, entropy, disk
+pub mod keystore; // the office's three private keys, and the key that opens them
+pub mod journal; // the append-only logs: journal and inbox
+pub mod view; // the fold of both, in sled
+pub mod engine; // one thread, in turns
+pub mod settings; // the settings file
+pub mod link; // QUIC to HQ: dial, join, pump, pace
+pub mod intake; // HTTP for workstations and for our own command line
+pub mod status; // what ops see
+pub mod daemon; // the only place that spawns
+pub mod cli; // one file a command

@@ -1,0 +1,235 @@
+//! The edges' only way to the engine: a bounded channel, and what the engine tells everyone.
+
+use std::fmt;
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, oneshot, watch};
+use wasl_protocol::entry::{Cursor, PostDigest, SignedState};
+use wasl_protocol::frame::Sealed;
+use wasl_protocol::id::{FormNumber, JournalId, Position, RecordId};
+use wasl_protocol::keys::DataKey;
+use wasl_protocol::record::{RecordState, Value};
+use wasl_protocol::units::{Seq, UnixMs};
+use wasl_protocol::wire::{Ack, Standing};
+
+use super::input::Input;
+
+/// A new enrollment, parsed, packed and sealed by an edge: the engine only links it.
+#[derive(Debug)]
+pub struct Prepared {
+    /// The record it opens.
+    pub record: RecordId,
+    /// The number on the form.
+    pub form_number: FormNumber,
+    /// By which a retry is told from a clash.
+    pub posted: PostDigest,
+    /// The groups it writes.
+    pub groups: Vec<wasl_protocol::id::GroupName>,
+    /// The sealed edit.
+    pub sealed: Sealed,
+}
+
+/// What an operator is answered once the enrollment is durable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Enrolled {
+    /// The record.
+    pub record: RecordId,
+    /// The journal that holds it.
+    pub journal: JournalId,
+    /// The place of the entry that opened the record.
+    pub position: Position,
+    /// Was the same content enrolled before?
+    pub duplicate: bool,
+}
+
+/// Why the engine did not do it. Nothing was stored.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// The form number is taken by other content (409).
+    #[error("form number {0} is already enrolled with other content")]
+    Clash(FormNumber),
+    /// The disk is full: it reopens by itself (503).
+    #[error("not stored: the disk is full")]
+    DiskFull,
+    /// A write or sync failed: the process ends for the service manager to restart it (503).
+    #[error("not stored: the journal's disk failed")]
+    Poisoned,
+    /// Too many wait already (503).
+    #[error("not stored: too many requests wait")]
+    Busy,
+    /// The engine has stopped (503).
+    #[error("not stored: the daemon is stopping")]
+    Stopped,
+}
+
+/// One record, as the view has it.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// Its state.
+    pub state: RecordState<Value>,
+    /// Has HQ acknowledged every edit of ours in it?
+    pub stored: bool,
+    /// Is every edit of ours in it in a copy declared off-site?
+    pub stable: bool,
+}
+
+/// One line of `record list`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// The record.
+    pub record: RecordId,
+    /// The number on the form.
+    pub form_number: FormNumber,
+    /// Has HQ acknowledged every edit of ours in it?
+    pub stored: bool,
+}
+
+/// Frames read back from a journal for the link.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// The position that the first frame continues.
+    pub after: Position,
+    /// The frames, one behind the other.
+    pub frames: Vec<u8>,
+    /// The position after the last.
+    pub last: Position,
+}
+
+/// What the engine tells everyone, after each turn.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Facts {
+    /// All journals of this office, oldest first, and where each ends.
+    pub journals: Vec<(JournalId, Position)>,
+    /// Up to where HQ has fsynced the newest journal.
+    pub stored: Option<Position>,
+    /// Up to where it is in a copy declared off-site.
+    pub stable: Option<Position>,
+    /// When the last receipt came.
+    pub last_ack_at: Option<UnixMs>,
+    /// When the oldest entry without a receipt was written.
+    pub oldest_unacked_at: Option<UnixMs>,
+    /// How many entries, and bytes of frames, HQ has not acknowledged.
+    pub backlog: u64,
+    /// The same in bytes.
+    pub backlog_bytes: u64,
+    /// How many of our entries HQ holds back.
+    pub held: u64,
+    /// How far HQ's feed has been taken.
+    pub cursor: Option<Cursor>,
+    /// How many records the view has.
+    pub records: u64,
+    /// How many of them are in conflict.
+    pub conflicts: u64,
+    /// Bytes of journal files, and free bytes on their disk.
+    pub journal_bytes: u64,
+    /// Free bytes on the journal's disk.
+    pub free_bytes: u64,
+    /// The 99th percentile of the last 1,000 fsyncs, in milliseconds.
+    pub fsync_p99_ms: f64,
+    /// Is intake open? If not, why.
+    pub closed: Option<Refused>,
+    /// Set when HQ's chain and ours differ where they should agree.
+    pub fork: Option<Seq>,
+}
+
+/// The edges' handle. Cheap to clone.
+#[derive(Clone)]
+pub struct Handle {
+    pub(super) inputs: mpsc::Sender<Input>,
+    pub(super) facts: watch::Receiver<Arc<Facts>>,
+    pub(super) journal: JournalId,
+    pub(super) data_key: DataKey,
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Handle({})", self.journal)
+    }
+}
+
+impl Handle {
+    /// The journal that new entries go to; edges seal for it.
+    pub fn journal(&self) -> JournalId {
+        self.journal
+    }
+
+    /// The key that edges seal with.
+    pub fn data_key(&self) -> &DataKey {
+        &self.data_key
+    }
+
+    /// The newest facts; `changed()` waits for the next turn.
+    pub fn facts(&self) -> watch::Receiver<Arc<Facts>> {
+        self.facts.clone()
+    }
+
+    /// Hands an enrollment over, in order, and returns what will hold its answer: `await` it for
+    /// the fsync. Waits while the engine's queue is full.
+    pub async fn enroll(
+        &self,
+        prepared: Prepared,
+    ) -> Result<oneshot::Receiver<Result<Enrolled, Refused>>, Refused> {
+        let (answer, waits) = oneshot::channel();
+        self.inputs
+            .send(Input::Enroll { prepared: Box::new(prepared), answer })
+            .await
+            .map_err(|_| Refused::Stopped)?;
+        Ok(waits)
+    }
+
+    /// One record.
+    pub async fn record(&self, record: RecordId) -> Result<Option<Found>, Refused> {
+        self.ask(|answer| Input::Record { record, answer }).await
+    }
+
+    /// Records in the order of their arrival: at most `limit`, after the first `skip`.
+    pub async fn list(&self, skip: u64, limit: u64) -> Result<Vec<Listed>, Refused> {
+        self.ask(|answer| Input::List { skip, limit, answer }).await
+    }
+
+    /// Frames of `journal` after `after` (which must be a position of ours), at most `max_bytes`
+    /// but at least one; none if there is nothing after it.
+    pub async fn read(
+        &self,
+        journal: JournalId,
+        after: Position,
+        max_bytes: usize,
+    ) -> Result<Option<Run>, Refused> {
+        self.ask(|answer| Input::Read { journal, after, max_bytes, answer }).await
+    }
+
+    /// The last position of `standing` that our own journal has too; none if not even its start.
+    pub async fn agree(&self, standing: Standing) -> Result<Option<Position>, Refused> {
+        self.ask(|answer| Input::Agree { standing, answer }).await
+    }
+
+    /// Journals verified states in the inbox and folds them; answers after the fsync.
+    pub async fn store_states(
+        &self,
+        states: Vec<SignedState>,
+        upto: Cursor,
+    ) -> Result<(), Refused> {
+        self.ask(|answer| Input::States { states, upto, answer }).await
+    }
+
+    /// Takes in HQ's verified receipt.
+    pub async fn acked(&self, ack: Ack, at: UnixMs) -> Result<(), Refused> {
+        self.inputs.send(Input::Acked { ack, at }).await.map_err(|_| Refused::Stopped)
+    }
+
+    /// Notes that HQ's journal and ours differ after `common`: an alarm, and no more syncing of it.
+    pub async fn forked(&self, common: Seq) -> Result<(), Refused> {
+        self.inputs.send(Input::Forked { common }).await.map_err(|_| Refused::Stopped)
+    }
+
+    /// Finishes the turn under way, closes the view cleanly and ends the engine.
+    pub async fn stop(&self) {
+        let _ = self.ask(|answer| Input::Stop { answer }).await;
+    }
+
+    async fn ask<T>(&self, input: impl FnOnce(oneshot::Sender<T>) -> Input) -> Result<T, Refused> {
+        let (answer, waits) = oneshot::channel();
+        self.inputs.send(input(answer)).await.map_err(|_| Refused::Stopped)?;
+        waits.await.map_err(|_| Refused::Stopped)
+    }
+}
