@@ -8,9 +8,12 @@ pub mod keystore; // the office's three private keys, and the key that opens the
 pub mod journal; // the append-only logs: journal and inbox
 pub mod view; // the fold of both, in sled
 pub mod engine; // one thread, in turns
+pub mod facts; // what the link tells of itself
 pub mod settings; // the settings file
 pub mod link; // QUIC to HQ: dial, join, pump, pace
 pub mod intake; // HTTP for workstations and for our own command line
 pub mod status; // what ops see
 pub mod daemon; // the only place that spawns
 pub mod cli; // one file a command
+
+pub use cli::main;

@@ -1,2 +1,7 @@
-//! wip
-fn main() {}
+//! The binary `wasl`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    wasl_agent::main(std::env::args_os())
+}

@@ -1,0 +1,60 @@
+//! What the link knows of itself, told to whoever shows it. Plain data: it knows no edge and no
+//! engine, so that the edges need not know one another.
+
+use tokio::sync::watch;
+use wasl_protocol::units::UnixMs;
+
+/// The newest facts of the link; the link publishes, status and the daemon read.
+pub type LinkState = watch::Receiver<LinkFacts>;
+
+/// How the link to HQ is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LinkPhase {
+    /// A session is live: HQ has welcomed us.
+    Up,
+    /// A connection or its handshake is under way.
+    Connecting,
+    /// The last attempt failed; the next has its time.
+    Backoff,
+    /// Nothing has been tried yet, or the link has stopped.
+    #[default]
+    Down,
+    /// HQ does not let this office in: an unknown or revoked key. Tried again, slowly.
+    Refused,
+    /// Held back by an operator.
+    Paused,
+}
+
+/// What went wrong last, for people: `code` is a constant word, `text` one sentence. Neither holds
+/// personal data.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct LinkError {
+    /// A constant word, such as `timeout`, `wrong-key`, `revoked`.
+    pub code: String,
+    /// One sentence.
+    pub text: String,
+}
+
+/// What `status` says of the link.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LinkFacts {
+    /// How it is.
+    pub state: LinkPhase,
+    /// Since when it is so; none before the first attempt.
+    pub since: Option<UnixMs>,
+    /// The endpoint in use, or last tried: `host:port`.
+    pub endpoint: Option<String>,
+    /// The smoothed round-trip time of the live connection, in milliseconds.
+    pub rtt_ms: Option<u64>,
+    /// When a session was last live.
+    pub last_up_at: Option<UnixMs>,
+    /// What went wrong last; none once a session is live.
+    pub last_error: Option<LinkError>,
+    /// When the next attempt is due, in backoff and when refused.
+    pub next_attempt_at: Option<UnixMs>,
+    /// How many attempts have failed since the last live session.
+    pub attempts: u32,
+    /// Our clock minus HQ's at the last Welcome, in milliseconds; none before the first.
+    pub clock_offset_ms: Option<i64>,
+}
