@@ -166,9 +166,11 @@ pub struct StatesAck {
     pub upto: Cursor,
 }
 
-/// Office to HQ: a heartbeat. HQ answers with an Ack for each journal.
+/// Office to HQ: a heartbeat, and the question whether both are level. HQ answers with [`Level`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Report {
+    /// Counts the reports of this session, from 1. Hello counts as 0.
+    pub number: u64,
     /// The office's clock.
     pub clock: UnixMs,
     /// Where its journal ends.
@@ -177,6 +179,13 @@ pub struct Report {
     pub backlog: u64,
     /// How many records the office has.
     pub records: u64,
+}
+
+/// HQ to office: all that HQ had for the office when this report came is on the office's disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Level {
+    /// The report that this answers; 0 for Hello.
+    pub report: u64,
 }
 
 /// Why a session ends; also the application error code of the QUIC connection.
@@ -255,6 +264,8 @@ pub enum Message {
     Report(Report),
     /// Tag 8.
     Bye(Bye),
+    /// Tag 9.
+    Level(Level),
 }
 
 /// Which stream a message travels on.
@@ -289,6 +300,7 @@ impl Message {
             Self::StatesAck(m) => (6, codec::encode(m)),
             Self::Report(m) => (7, codec::encode(m)),
             Self::Bye(m) => (8, codec::encode(&(m.code as u8, m.retry_after_ms))),
+            Self::Level(m) => (9, codec::encode(m)),
         };
         let length = u32::try_from(body.len() + 1).expect("bounded by MESSAGE_BYTES");
         [&length.to_le_bytes(), &[tag][..], &body].concat()
@@ -307,6 +319,7 @@ impl Message {
                 let (code, retry_after_ms) = codec::decode(body)?;
                 Self::Bye(Bye { code: ByeCode::from_byte(code), retry_after_ms })
             }
+            9 => Self::Level(codec::decode(body)?),
             _ => return Ok(None),
         }))
     }

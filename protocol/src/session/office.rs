@@ -1,0 +1,427 @@
+//! The office's side of a session.
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+use super::{GREETING_MS, HEARTBEAT_MAX_MS, PROGRESS_MS};
+use crate::entry::{Cursor, SignedState};
+use crate::id::{JournalId, Position};
+use crate::limits;
+use crate::units::{MonoMs, Seq};
+use crate::wire::{Ack, Bye, ByeCode, Hello, Message, Standing, States, StatesAck, Welcome};
+
+/// What happens to the office's side.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// The connection is up. `stored` is, for each journal of `hello`, up to where HQ has it as far
+    /// as the office knows (its start if it does not).
+    Opened {
+        /// What to greet with.
+        hello: Hello,
+        /// Where to go on, until Welcome says better.
+        stored: Vec<Position>,
+    },
+    /// A message came; an Ack or a state in it has been verified.
+    Received(Message),
+    /// The answer to [`Output::Agree`]: the last common position, if there is one.
+    Agreed {
+        /// Which journal.
+        journal: JournalId,
+        /// The last position that both have.
+        common: Option<Position>,
+    },
+    /// The answer to [`Output::SendEntries`]: sent up to here; `bytes` is 0 if there was nothing.
+    EntriesSent {
+        /// Which journal.
+        journal: JournalId,
+        /// The position after the last frame sent.
+        last: Position,
+        /// How many bytes of frames.
+        bytes: u64,
+    },
+    /// The answer to [`Output::Store`]: the states up to here are on disk.
+    StatesStored(Cursor),
+    /// Our journal ends here now.
+    Grew {
+        /// Which journal.
+        journal: JournalId,
+        /// Its end.
+        head: Position,
+    },
+    /// Somebody wants to know now whether both sides are level.
+    Ask,
+    /// Time has passed.
+    Tick,
+}
+
+/// What the office's side wants done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Send this message.
+    Send(Message),
+    /// Send a [`Report`](crate::wire::Report) with this number.
+    SendReport(u64),
+    /// Send frames after this position as one [`Entries`](crate::wire::Entries), at most this many
+    /// bytes but at least one frame; then say [`Input::EntriesSent`].
+    SendEntries {
+        /// Which journal.
+        journal: JournalId,
+        /// The position the first frame continues.
+        after: Position,
+        /// At most so many bytes of frames.
+        max_bytes: usize,
+    },
+    /// Find the last position of HQ's that our journal has; then say [`Input::Agreed`].
+    Agree(Standing),
+    /// HQ has this on disk.
+    Acked(Ack),
+    /// HQ's clock, when it greeted.
+    Welcomed(Welcome),
+    /// Journal these states and fold them; then say [`Input::StatesStored`].
+    Store(States),
+    /// HQ has other entries than we have after this number, or more: a restored or cloned disk.
+    Forked {
+        /// Which journal.
+        journal: JournalId,
+        /// The last common number.
+        common: Seq,
+    },
+    /// All that HQ had for us at this report is on our disk.
+    Level {
+        /// The report.
+        report: u64,
+    },
+    /// The session is over: close the connection with this. The last output but `Sleep`.
+    End {
+        /// Why.
+        bye: Bye,
+        /// Did the other side say so?
+        by_peer: bool,
+    },
+    /// Nothing to do before this moment.
+    Sleep(MonoMs),
+}
+
+/// One journal on its way to HQ.
+#[derive(Debug)]
+struct Lane {
+    journal: JournalId,
+    /// Where it ends here.
+    head: Position,
+    /// Where sending began, on trust.
+    assumed: Position,
+    /// How far it has been sent.
+    sent: Position,
+    /// Where HQ says it ends there.
+    top: Position,
+    agreed: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Not connected yet.
+    Idle,
+    /// Hello is out.
+    Greeting,
+    /// Welcome is in; this many journals are still to be agreed.
+    Agreeing(usize),
+    /// Both go on from agreed positions.
+    Live,
+    /// Nothing more will happen.
+    Over,
+}
+
+/// The office's machine.
+#[derive(Debug)]
+pub struct OfficeSession {
+    state: State,
+    heartbeat_ms: u64,
+    lanes: Vec<Lane>,
+    credit_bytes: u64,
+    /// Sent and not acknowledged: journal, last number, bytes.
+    under_way: VecDeque<(JournalId, Seq, u64)>,
+    /// States that came before the positions were agreed: nothing is folded until then.
+    early: VecDeque<States>,
+    early_bytes: usize,
+    reading: bool,
+    storing: u64,
+    report: u64,
+    /// The newest Level that has not been told yet.
+    level: Option<u64>,
+    /// Has HQ answered our newest report?
+    levelled: bool,
+    /// Since when an answer is owed, with no word from HQ.
+    owed_since: Option<MonoMs>,
+    /// When something was sent last.
+    beat_at: MonoMs,
+    out: VecDeque<Output>,
+}
+
+impl OfficeSession {
+    /// A machine that sends a heartbeat this often, at most [`HEARTBEAT_MAX_MS`].
+    pub fn new(now: MonoMs, heartbeat_ms: u64) -> Self {
+        Self {
+            state: State::Idle,
+            heartbeat_ms: heartbeat_ms.clamp(1, HEARTBEAT_MAX_MS),
+            lanes: Vec::new(),
+            credit_bytes: limits::ENTRIES_BYTES as u64,
+            under_way: VecDeque::new(),
+            early: VecDeque::new(),
+            early_bytes: 0,
+            reading: false,
+            storing: 0,
+            report: 0,
+            level: None,
+            levelled: false,
+            owed_since: Some(now),
+            beat_at: now,
+            out: VecDeque::new(),
+        }
+    }
+
+    /// Takes in what happened. After the end, nothing does anything.
+    pub fn handle(&mut self, now: MonoMs, input: Input) {
+        if self.state == State::Over {
+            return;
+        }
+        match input {
+            Input::Opened { hello, stored } => self.opened(now, hello, &stored),
+            Input::Received(message) => self.received(now, message),
+            Input::Agreed { journal, common } => self.agreed(journal, common),
+            Input::EntriesSent { journal, last, bytes } => self.sent(now, journal, last, bytes),
+            Input::StatesStored(upto) => self.stored_states(now, upto),
+            Input::Grew { journal, head } => self.grew(journal, head),
+            Input::Ask => self.ask(now),
+            Input::Tick => self.tick(now),
+        }
+        self.fill();
+    }
+
+    /// The next thing to do; [`Output::Sleep`] when there is nothing until then.
+    pub fn poll(&mut self) -> Output {
+        self.out.pop_front().unwrap_or_else(|| Output::Sleep(self.deadline()))
+    }
+
+    /// Is there a session whose positions are agreed?
+    pub fn is_live(&self) -> bool {
+        self.state == State::Live
+    }
+
+    fn opened(&mut self, now: MonoMs, hello: Hello, stored: &[Position]) {
+        if self.state != State::Idle {
+            return;
+        }
+        let lanes = hello.journals.iter().zip(stored).map(|((journal, head), stored)| Lane {
+            journal: *journal,
+            head: *head,
+            assumed: *stored,
+            sent: *stored,
+            top: Position::start(*journal),
+            agreed: false,
+        });
+        self.lanes = lanes.collect();
+        self.state = State::Greeting;
+        self.owed_since = Some(now);
+        self.beat_at = now;
+        self.out.push_back(Output::Send(Message::Hello(hello)));
+    }
+
+    fn received(&mut self, now: MonoMs, message: Message) {
+        match (message, self.state) {
+            (Message::Bye(bye), _) => self.end(bye, true),
+            (Message::Welcome(welcome), State::Greeting) => self.welcomed(welcome),
+            (Message::Ack(ack), State::Agreeing(_) | State::Live) => self.acked(ack),
+            (Message::States(states), State::Live) => self.store(states),
+            // Streams overtake one another: states may come before Welcome has.
+            (Message::States(states), _) => self.early(states),
+            (Message::Level(level), State::Agreeing(_) | State::Live) => {
+                self.level = self.level.max(Some(level.report));
+                self.levelled = level.report >= self.report;
+                self.tell_level();
+            }
+            _ => self.end(Bye::now(ByeCode::Fault), false),
+        }
+        let owed = self.state != State::Live || !self.under_way.is_empty() || !self.levelled;
+        self.owed_since = owed.then_some(now);
+    }
+
+    fn welcomed(&mut self, welcome: Welcome) {
+        let same = welcome.journals.len() == self.lanes.len()
+            && welcome.journals.iter().zip(&self.lanes).all(|(s, lane)| s.journal == lane.journal);
+        if !same {
+            return self.end(Bye::now(ByeCode::Fault), false);
+        }
+        self.credit_bytes = welcome.credit_bytes.min(limits::ENTRIES_CREDIT_BYTES);
+        self.state = State::Agreeing(self.lanes.len());
+        for standing in &welcome.journals {
+            self.out.push_back(Output::Agree(standing.clone()));
+        }
+        for (lane, standing) in self.lanes.iter_mut().zip(&welcome.journals) {
+            lane.top = standing.top;
+        }
+        self.out.push_back(Output::Welcomed(welcome));
+        self.live_if_agreed();
+    }
+
+    fn agreed(&mut self, journal: JournalId, common: Option<Position>) {
+        let State::Agreeing(left) = self.state else { return };
+        let Some(lane) = self.lanes.iter_mut().find(|l| l.journal == journal && !l.agreed) else {
+            return;
+        };
+        let common = common.unwrap_or(Position::start(journal));
+        if lane.top != common {
+            self.out.push_back(Output::Forked { journal, common: common.seq });
+            return self.end(Bye::now(ByeCode::Fork), false);
+        }
+        lane.agreed = true;
+        let on_its_way = if common.seq < lane.assumed.seq {
+            // What was sent on trust did not continue HQ's chain: it goes out again.
+            lane.sent = common;
+            Seq(u64::MAX)
+        } else {
+            lane.sent = lane.sent.max(common);
+            common.seq
+        };
+        self.under_way.retain(|(j, last, _)| *j != journal || *last > on_its_way);
+        self.state = State::Agreeing(left - 1);
+        self.live_if_agreed();
+    }
+
+    fn live_if_agreed(&mut self) {
+        if self.state == State::Agreeing(0) {
+            self.state = State::Live;
+            while let Some(states) = self.early.pop_front() {
+                self.store(states);
+            }
+            self.tell_level();
+        }
+    }
+
+    fn acked(&mut self, ack: Ack) {
+        let Some(lane) = self.lanes.iter_mut().find(|l| l.journal == ack.journal) else {
+            return self.end(Bye::now(ByeCode::Fault), false);
+        };
+        if ack.stored.seq > lane.head.seq {
+            self.out.push_back(Output::Forked { journal: ack.journal, common: lane.head.seq });
+            return self.end(Bye::now(ByeCode::Fork), false);
+        }
+        let stored = ack.stored.seq;
+        self.under_way.retain(|(journal, last, _)| *journal != ack.journal || *last > stored);
+        self.out.push_back(Output::Acked(ack));
+    }
+
+    fn early(&mut self, states: States) {
+        self.early_bytes += states.states.iter().map(SignedState::size_bytes).sum::<usize>();
+        self.early.push_back(states);
+        let messages = limits::STATES_CREDIT_BYTES / limits::STATES_BYTES as u64;
+        if self.early_bytes as u64 > 2 * limits::STATES_CREDIT_BYTES
+            || self.early.len() as u64 > 64 * messages
+        {
+            self.end(Bye::now(ByeCode::Fault), false);
+        }
+    }
+
+    fn store(&mut self, states: States) {
+        self.storing += 1;
+        self.out.push_back(Output::Store(states));
+    }
+
+    fn stored_states(&mut self, now: MonoMs, upto: Cursor) {
+        self.storing = self.storing.saturating_sub(1);
+        self.beat_at = now;
+        self.out.push_back(Output::Send(Message::StatesAck(StatesAck { upto })));
+        self.tell_level();
+    }
+
+    /// Level is told once the positions are agreed and every state that came before is on disk.
+    fn tell_level(&mut self) {
+        if self.state == State::Live
+            && self.storing == 0
+            && let Some(report) = self.level.take()
+        {
+            self.out.push_back(Output::Level { report });
+        }
+    }
+
+    fn sent(&mut self, now: MonoMs, journal: JournalId, last: Position, bytes: u64) {
+        self.reading = false;
+        self.beat_at = now;
+        let Some(lane) = self.lanes.iter_mut().find(|l| l.journal == journal) else { return };
+        if bytes == 0 {
+            lane.head = lane.sent;
+            return;
+        }
+        self.owed_since.get_or_insert(now);
+        lane.sent = last;
+        lane.head = lane.head.max(last);
+        self.under_way.push_back((journal, last.seq, bytes));
+    }
+
+    fn grew(&mut self, journal: JournalId, head: Position) {
+        if let Some(lane) = self.lanes.iter_mut().find(|l| l.journal == journal) {
+            lane.head = lane.head.max(head);
+        }
+    }
+
+    fn ask(&mut self, now: MonoMs) {
+        if self.state == State::Live {
+            self.report += 1;
+            self.levelled = false;
+            self.beat_at = now;
+            self.owed_since.get_or_insert(now);
+            self.out.push_back(Output::SendReport(self.report));
+        }
+    }
+
+    fn tick(&mut self, now: MonoMs) {
+        if now >= self.patience() {
+            self.end(Bye::now(ByeCode::Timeout), false);
+        } else if self.state == State::Live && now >= self.beat_at + self.heartbeat_ms {
+            self.ask(now);
+        }
+    }
+
+    /// Asks for more entries to be sent, oldest journal first, while there is credit.
+    fn fill(&mut self) {
+        // Before Welcome one message goes out on trust; while positions are being agreed, none.
+        let may_send = match self.state {
+            State::Greeting => self.under_way.is_empty(),
+            State::Live => true,
+            State::Idle | State::Agreeing(_) | State::Over => false,
+        };
+        let used: u64 = self.under_way.iter().map(|(_, _, bytes)| bytes).sum();
+        if !may_send || self.reading || used >= self.credit_bytes {
+            return;
+        }
+        let Some(lane) = self.lanes.iter().find(|l| l.sent.seq < l.head.seq) else { return };
+        let left = usize::try_from(self.credit_bytes - used).unwrap_or(usize::MAX);
+        self.reading = true;
+        self.out.push_back(Output::SendEntries {
+            journal: lane.journal,
+            after: lane.sent,
+            max_bytes: left.min(limits::ENTRIES_BYTES),
+        });
+    }
+
+    /// When patience with the other side ends.
+    fn patience(&self) -> MonoMs {
+        let since = self.owed_since.unwrap_or(MonoMs::NEVER);
+        match self.state {
+            State::Live => since + PROGRESS_MS,
+            State::Idle | State::Greeting | State::Agreeing(_) => since + GREETING_MS,
+            State::Over => MonoMs::NEVER,
+        }
+    }
+
+    fn deadline(&self) -> MonoMs {
+        match self.state {
+            State::Live => self.patience().min(self.beat_at + self.heartbeat_ms),
+            _ => self.patience(),
+        }
+    }
+
+    fn end(&mut self, bye: Bye, by_peer: bool) {
+        self.state = State::Over;
+        self.out.push_back(Output::End { bye, by_peer });
+    }
+}

@@ -1,0 +1,1 @@
+//! Both machines on a pretend wire.
