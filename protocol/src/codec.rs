@@ -44,7 +44,6 @@ pub fn decode_prefix<T: Decode<()>>(bytes: &[u8]) -> Result<(T, usize), DecodeEr
     bincode::decode_from_slice(bytes, CONFIG).map_err(|_| DecodeError::Malformed)
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -165,9 +165,9 @@ impl Sealed {
         packer: &mut Packer,
         random: Random,
     ) -> Self {
-        let (codec, packed) = packer.pack(plain);
-        let ad = associated_data(journal, kind, codec as u8);
-        Self { kind, codec: codec as u8, body: key.seal(&ad, &packed, random) }
+        let (how, body) = packer.pack(plain);
+        let ad = associated_data(journal, kind, how as u8);
+        Self { kind, codec: how as u8, body: key.seal(&ad, &body, random) }
     }
 
     /// The frame of this body after `before`, appended to `out`; where the log stands then.

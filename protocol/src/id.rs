@@ -52,10 +52,10 @@ impl FromStr for OfficeId {
 
     fn from_str(s: &str) -> Result<Self, Malformed> {
         let inner = |c: &u8| c.is_ascii_lowercase() || c.is_ascii_digit() || *c == b'-';
-        let edge = |c: Option<&u8>| c.is_some_and(|c| c.is_ascii_alphanumeric());
+        let edge = |c: Option<&u8>| c.is_some_and(u8::is_ascii_alphanumeric);
         let b = s.as_bytes();
         if b.len() <= limits::OFFICE_ID_BYTES
-            && b.iter().all(|c| inner(c))
+            && b.iter().all(inner)
             && edge(b.first())
             && edge(b.last())
         {

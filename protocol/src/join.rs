@@ -21,12 +21,12 @@ pub const ALPN: &[u8] = b"wasl/1";
 /// The ALPN of joining.
 pub const ALPN_JOIN: &[u8] = b"wasl-join/1";
 
-/// A peer's transport key: BLAKE3 of its SubjectPublicKeyInfo (RFC 5280) in DER.
+/// A peer's transport key: BLAKE3 of its `SubjectPublicKeyInfo` (RFC 5280) in DER.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
 pub struct TransportKey(pub [u8; 32]);
 
 impl TransportKey {
-    /// The key in a SubjectPublicKeyInfo.
+    /// The key in a `SubjectPublicKeyInfo`.
     pub fn of_spki(der: &[u8]) -> Self {
         Self(*blake3::hash(der).as_bytes())
     }
@@ -49,7 +49,9 @@ const PREFIX: &str = "wasl1.";
 
 /// Text that is not a join token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a join token: it starts with {PREFIX} and is one line, as `wasl-hq office add` prints it")]
+#[error(
+    "not a join token: it starts with {PREFIX} and is one line, as `wasl-hq office add` prints it"
+)]
 pub struct NotAJoinToken;
 
 impl fmt::Display for JoinToken {

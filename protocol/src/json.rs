@@ -259,8 +259,10 @@ mod tests {
 
     #[test]
     fn canonical_is_sorted_and_tight_and_keeps_the_text() {
-        assert_eq!(canonical(r#"{ "b" : 1.0, "a": ["ب\u0627", -0, null, true] }"#),
-            r#"{"a":["با",-0.0,null,true],"b":1.0}"#);
+        assert_eq!(
+            canonical(r#"{ "b" : 1.0, "a": ["ب\u0627", -0, null, true] }"#),
+            r#"{"a":["با",-0.0,null,true],"b":1.0}"#
+        );
         assert_eq!(canonical(r#""a\"\n\\""#), r#""a\"\n\\""#);
     }
 

@@ -1,7 +1,7 @@
 //! Signing, wrapping and data keys. The only room that knows the ciphers.
 //!
 //! Signatures are Ed25519 (RFC 8032) over a domain, a zero byte and the message. Data keys are
-//! wrapped by HPKE (RFC 9180, base mode: X25519, HKDF-SHA256, ChaCha20Poly1305). Bodies are sealed
+//! wrapped by HPKE (RFC 9180, base mode: X25519, HKDF-SHA256, ChaCha20-Poly1305). Bodies are sealed
 //! with XChaCha20-Poly1305. Whoever calls brings the randomness.
 
 use alloc::vec::Vec;
@@ -191,6 +191,9 @@ impl DataKey {
     /// The nonce is a keyed hash of the randomness and the plaintext: a machine resumed from a
     /// snapshot, which draws the same randomness again, still does not seal two plaintexts under
     /// one nonce.
+    ///
+    /// # Panics
+    /// Never: no body is as long as the cipher's bound of 256 GiB.
     pub fn seal(&self, ad: &[u8], plain: &[u8], random: Random) -> Vec<u8> {
         let mut h = blake3::Hasher::new_keyed(&self.0);
         h.update(b"wasl nonce\0").update(&random).update(plain);

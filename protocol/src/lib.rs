@@ -12,18 +12,18 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
-pub mod units; // milliseconds and sequence numbers that cannot be mixed up
-pub mod limits; // every bound, in one place, checked against each other while compiling
-pub mod id; // offices, journals, records, dots, positions
-pub mod private; // the wrapper round personal data that never prints
-pub mod json; // canonical JSON, and the text that is refused
-pub mod codec; // bytes in and out: bincode with a limit, all bytes consumed
-pub mod keys; // signing, wrapping and data keys
-pub mod pack; // compression with the trained dictionary, and padding
-pub mod frame; // one entry's bytes, on disk, on the wire and at HQ
 pub mod chain; // what links frames into a log
+pub mod codec; // bytes in and out: bincode with a limit, all bytes consumed
 pub mod entry; // what a frame says: genesis, edit, state, cursor
-pub mod record; // record states: edit, apply, merge, conflict
+pub mod frame; // one entry's bytes, on disk, on the wire and at HQ
+pub mod id; // offices, journals, records, dots, positions
 pub mod join; // the token and the one message of a stranger
-pub mod wire; // the messages of a session
-pub mod session; // both machines, sans I/O
+pub mod json; // canonical JSON, and the text that is refused
+pub mod keys; // signing, wrapping and data keys
+pub mod limits; // every bound, in one place, checked against each other while compiling
+pub mod pack; // compression with the trained dictionary, and padding
+pub mod private; // the wrapper round personal data that never prints
+pub mod record; // record states: edit, apply, merge, conflict
+pub mod session;
+pub mod units; // milliseconds and sequence numbers that cannot be mixed up
+pub mod wire; // the messages of a session // both machines, sans I/O

@@ -290,6 +290,9 @@ impl Message {
     }
 
     /// Its bytes on a stream, length prefix included.
+    ///
+    /// # Panics
+    /// If it is longer than 4 GiB, which no sender within [`limits`] makes.
     pub fn encode(&self) -> Vec<u8> {
         let (tag, body) = match self {
             Self::Hello(m) => (1, codec::encode(m)),

@@ -94,7 +94,8 @@ mod tests {
         let good = codec::encode(&vec![entry(1, 5), entry(2, 1)]);
         let v: VersionVector = codec::decode(&good).unwrap();
         assert_eq!(codec::encode(&v), good);
-        for bad in [vec![entry(2, 1), entry(1, 5)], vec![entry(1, 1), entry(1, 5)], vec![entry(1, 0)]]
+        for bad in
+            [vec![entry(2, 1), entry(1, 5)], vec![entry(1, 1), entry(1, 5)], vec![entry(1, 0)]]
         {
             assert!(codec::decode::<VersionVector>(&codec::encode(&bad)).is_err());
         }
