@@ -1,0 +1,54 @@
+//! What time it is.
+
+use std::time::{Instant, SystemTime};
+
+use wasl_protocol::units::{MonoMs, UnixMs};
+
+/// Two clocks: one for people, which may lie, and one that only goes forward.
+pub trait Clock: Send + Sync {
+    /// The wall clock. Shown and recorded; never decides anything.
+    fn unix(&self) -> UnixMs;
+
+    /// The monotonic clock, in nanoseconds from an arbitrary start.
+    fn mono_ns(&self) -> u64;
+
+    /// The monotonic clock in the session's unit.
+    fn mono(&self) -> MonoMs {
+        MonoMs(self.mono_ns() / 1_000_000)
+    }
+}
+
+/// The system's clocks.
+#[derive(Debug)]
+pub struct SystemClock {
+    start: Instant,
+}
+
+impl SystemClock {
+    /// The system's clocks; the monotonic one starts now.
+    #[expect(clippy::disallowed_methods, reason = "the seam is where the clock is read")]
+    pub fn new() -> Self {
+        Self { start: Instant::now() }
+    }
+}
+
+impl Default for SystemClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "the seam is where the clock is read")]
+    fn unix(&self) -> UnixMs {
+        let ms = |d: std::time::Duration| i64::try_from(d.as_millis()).unwrap_or(i64::MAX);
+        UnixMs(match SystemTime::now().duration_since(SystemTime::UNIX_EPOCH) {
+            Ok(since) => ms(since),
+            Err(before) => -ms(before.duration()),
+        })
+    }
+
+    fn mono_ns(&self) -> u64 {
+        u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+}
