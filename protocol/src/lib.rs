@@ -27,3 +27,6 @@ pub mod record; // record states: edit, apply, merge, conflict
 pub mod session;
 pub mod units; // milliseconds and sequence numbers that cannot be mixed up
 pub mod wire; // the messages of a session // both machines, sans I/O
+
+#[cfg(test)]
+mod golden; // the bytes that shipped

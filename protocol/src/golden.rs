@@ -1,0 +1,195 @@
+//! Bytes are frozen on the day they are born: each frame, message and token against
+//! `tests/golden/v1`. A change here is a new format with a new version or codec byte, never an edit
+//! of these files. `WASL_GOLDEN=write` writes a file that does not exist yet, and only such a file.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use data_encoding::HEXLOWER;
+use std::path::Path;
+use std::{env, fs, vec};
+
+use crate::entry::{Cursor, Edit, Genesis, Log, SignedState, StateFor};
+use crate::frame::{Frame, Kind, Sealed};
+use crate::id::{Dot, EpochId, JournalId, OfficeId, Position};
+use crate::join::{
+    JoinRefusal, JoinRequest, JoinToken, Joined, TransportKey, decode_answer, encode_answer,
+};
+use crate::keys::{DataKey, SignKey, UnwrapKey};
+use crate::pack::{Packer, Unpacker};
+use crate::record::{Draft, Origin, RecordState, Value, VersionVector};
+use crate::units::{FeedNo, Seq, UnixMs};
+use crate::wire::{
+    Ack, Assembler, Bye, ByeCode, Entries, Hello, Level, Message, Report, Standing, States,
+    StatesAck, Welcome,
+};
+
+const J: JournalId = JournalId(0x0102_0304_0506_0708);
+const EPOCH: EpochId = EpochId(0x1112_1314_1516_1718);
+const AT: UnixMs = UnixMs(1_452_585_600_000);
+const POSTED: &str = r#"{"form_number":"nasr-20160112-0001","person":{"given_name":"آيات",
+    "father_name":"حسن","grandfather_name":"زيد","sex":"F","birth_date":"1945-09-20"}}"#;
+
+fn frozen(name: &str, bytes: &[u8]) {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden/v1");
+    let path = dir.join(name).with_extension("hex");
+    if !path.exists() && env::var_os("WASL_GOLDEN").is_some_and(|v| v == "write") {
+        let lines: Vec<String> = bytes.chunks(32).map(|c| HEXLOWER.encode(c) + "\n").collect();
+        fs::write(&path, lines.concat()).unwrap();
+    }
+    let text = fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    let golden = HEXLOWER.decode(text.replace('\n', "").as_bytes()).unwrap();
+    assert!(golden == bytes, "{name}: the bytes are no longer those that shipped");
+}
+
+fn office() -> OfficeId {
+    "nasr".parse().unwrap()
+}
+
+fn sign_key() -> SignKey {
+    SignKey::from_secret(&[1; 32])
+}
+
+fn reader() -> UnwrapKey {
+    UnwrapKey::from_secret(&[2; 32])
+}
+
+fn data_key() -> DataKey {
+    DataKey::new([3; 32])
+}
+
+fn edit() -> Edit {
+    Draft::parse(POSTED.as_bytes()).unwrap().into_edit(&office(), AT)
+}
+
+/// A journal of a Genesis and an edit that saw something.
+fn journal() -> (Vec<u8>, Position) {
+    let readers = [(reader().wrap_key(), [4; 32])];
+    let keys = (&data_key(), J);
+    let sign = sign_key().verify_key();
+    let genesis = Genesis::new(Log::Journal, office(), AT, sign, keys, &readers).unwrap();
+    let mut bytes = vec![];
+    let at = genesis.link(J, &mut bytes);
+    let plain = edit().encode();
+    let mut packer = Packer::new();
+    let sealed = Sealed::new(J, Kind::EDIT, &plain, &data_key(), &mut packer, [5; 32]);
+    let context = VersionVector::of([Dot { journal: JournalId(9), seq: Seq(300) }]);
+    let at = sealed.link(&at, &context, &mut bytes);
+    (bytes, at)
+}
+
+fn state() -> SignedState {
+    let edit = edit();
+    let opening = edit.opening.unwrap();
+    let mut state = RecordState::new(Origin { office: office(), form_number: opening.form_number });
+    let value =
+        |json| Value { json, by: office(), at: AT, operator: None, tag: journal().1.head.tag() };
+    let groups: Vec<_> = edit.groups.into_iter().map(|(g, json)| (g, value(json))).collect();
+    let dot = Dot { journal: J, seq: Seq(2) };
+    state.apply(dot, &VersionVector::default(), Some(opening.posted), groups);
+    let record = edit.record;
+    let addressed =
+        StateFor { epoch: EPOCH, office: office(), feed: FeedNo(70_000), record, state };
+    SignedState::sign(&addressed, &sign_key())
+}
+
+#[test]
+fn frames_are_frozen_and_still_read() {
+    let (bytes, end) = journal();
+    frozen("journal", &bytes);
+    let genesis = Frame::parse(&bytes).unwrap();
+    let first = genesis.follow(&Position::start(J)).unwrap();
+    let key = Genesis::read(&genesis).unwrap().data_key(J, &reader()).unwrap();
+    let frame = Frame::parse(&bytes[genesis.bytes().len()..]).unwrap();
+    assert_eq!(frame.follow(&first), Ok(end));
+    let plain = frame.open(J, &key, &mut Unpacker::new()).unwrap();
+    assert_eq!(Edit::decode(&plain).unwrap(), edit());
+    frozen("edit-plaintext", &plain);
+}
+
+#[test]
+fn states_are_frozen_and_still_read() {
+    let bytes = crate::codec::encode(&state());
+    frozen("signed-state", &bytes);
+    let back: SignedState = crate::codec::decode(&bytes).unwrap();
+    assert_eq!(back.verify(&sign_key().verify_key()).unwrap().record, edit().record);
+}
+
+#[test]
+fn messages_are_frozen_and_still_read() {
+    let (frames, last) = journal();
+    let start = Position::start(J);
+    let (journals, clock) = (vec![(J, last)], AT);
+    let cursor = Cursor { epoch: EPOCH, feed: FeedNo(70_000) };
+    let (hq_seen, version) = (Some((EPOCH, start)), String::from("0.1.0"));
+    let stable = Some(start);
+    let standing = Standing { journal: J, top: last, ladder: vec![last, start], stable };
+    let messages = [
+        (
+            "hello",
+            Message::Hello(Hello {
+                journals,
+                cursor: Some(cursor),
+                hq_seen,
+                edition: 3,
+                clock,
+                backlog: 12,
+                version,
+            }),
+        ),
+        (
+            "welcome",
+            Message::Welcome(Welcome {
+                epoch: EPOCH,
+                journals: vec![standing],
+                clock,
+                credit_bytes: 1 << 20,
+            }),
+        ),
+        ("entries", Message::Entries(Entries::new(J, start, frames, last, &sign_key()))),
+        ("ack", Message::Ack(Ack::new(EPOCH, J, last, stable, 1, &sign_key()))),
+        ("states", Message::States(States { states: vec![state()], upto: cursor })),
+        ("states-ack", Message::StatesAck(StatesAck { upto: cursor })),
+        (
+            "report",
+            Message::Report(Report { number: 5, clock, head: last, backlog: 1, records: 9 }),
+        ),
+        ("bye", Message::Bye(Bye { code: ByeCode::Busy, retry_after_ms: 30_000 })),
+        ("level", Message::Level(Level { report: 5 })),
+    ];
+    for (name, message) in messages {
+        let bytes = message.encode();
+        frozen(name, &bytes);
+        let mut assembler = Assembler::default();
+        assembler.feed(&bytes);
+        assert_eq!(assembler.next_message().unwrap(), Some(message));
+    }
+}
+
+#[test]
+fn joining_is_frozen_and_still_read() {
+    let token = JoinToken {
+        office: office(),
+        hq: TransportKey([6; 32]),
+        endpoints: vec![String::from("hq.example:4433")],
+        secret: [7; 16],
+    };
+    frozen("join-token", alloc::format!("{token}").as_bytes());
+    let transport = TransportKey([8; 32]);
+    let wrap_key = reader().wrap_key();
+    let request = JoinRequest::new(&token, transport, &sign_key(), wrap_key, "0.1.0");
+    frozen("join-request", &crate::codec::encode(&request));
+    let joined = Joined {
+        office: office(),
+        name_ar: String::from("النصر"),
+        name_en: String::from("Al-Nasr"),
+        epoch: EPOCH,
+        hq_sign_key: sign_key().verify_key(),
+        hq_wrap_key: wrap_key,
+        clock: AT,
+    };
+    for (name, answer) in [("joined", Ok(joined)), ("join-refused", Err(JoinRefusal::Expired))] {
+        let bytes = encode_answer(&answer);
+        frozen(name, &bytes);
+        assert_eq!(decode_answer(&bytes).unwrap(), answer);
+    }
+}
