@@ -12,6 +12,9 @@ mod state; // apply and merge
 mod token; // the version that a caller read
 mod version; // version vectors
 
+#[cfg(test)]
+mod laws; // of apply and merge
+
 pub use conflict::{Sibling, siblings};
 pub use draft::{Draft, DraftError};
 pub use groups::{Owner, may_write, owner};
