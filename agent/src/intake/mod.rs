@@ -1,1 +1,102 @@
-//! To come.
+//! HTTP for workstations and for our own command line: on a unix socket always, on loopback TCP
+//! if asked for.
+//!
+//! It parses, packs and seals what is posted, and hands it to the engine; it holds no record and no
+//! lock. It knows nothing of the link, nor of what `status` says: the daemon hands both in.
+
+mod enroll; // many enrollments in one request, line by line
+mod lines; // lines out of a stream of bytes
+mod prepare; // what the edge does for each enrollment
+mod problem; // what a caller is told when something is refused
+mod records; // one record posted, read, listed
+mod serve; // the sockets
+
+use std::fmt;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::IntoResponse;
+use axum::routing::{get, post};
+use tokio::sync::{Notify, Semaphore, watch};
+
+pub use enroll::{Answer, IN_FLIGHT};
+pub use prepare::{Door, Unfit};
+pub use problem::Problem;
+pub use records::{EnrolledReport, ListItem, RecordList};
+pub use serve::{IntakeError, Listeners, SOCKET, socket_path};
+
+/// What a caller of `GET /v1/status` gets: made anew for each call, by whoever knows.
+pub type StatusSource = Arc<dyn Fn() -> Bytes + Send + Sync>;
+
+/// Everything a request needs.
+pub struct Intake {
+    /// Where enrollments come in.
+    pub door: Door,
+    /// Wakes the link.
+    pub kick: Arc<Notify>,
+    /// What `status` says.
+    pub status: StatusSource,
+    /// Set to true when the daemon stops: no more lines are taken from a stream.
+    pub stop: watch::Receiver<bool>,
+    /// One permit for each posted record that may wait for the disk.
+    pub waiting: Semaphore,
+}
+
+impl fmt::Debug for Intake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Intake({})", self.door.office)
+    }
+}
+
+impl Intake {
+    /// What answers the requests.
+    pub fn router(self) -> Router {
+        Router::new()
+            .route("/v1/records", post(records::post).get(records::list))
+            .route("/v1/records/{id}", get(records::get))
+            .route("/v1/enroll", post(enroll::enroll))
+            .route("/v1/status", get(status))
+            .route("/v1/sync", post(sync))
+            .route("/livez", get(async || "ok\n"))
+            .route("/readyz", get(ready))
+            .fallback(async || Problem::not_found("there is nothing at this address"))
+            .method_not_allowed_fallback(async || {
+                let (code, title) = ("method-not-allowed", "Method not allowed");
+                let detail = "this address does not answer that method";
+                Problem::new(StatusCode::METHOD_NOT_ALLOWED, code, title, detail)
+            })
+            .with_state(Arc::new(self))
+    }
+}
+
+async fn status(State(intake): State<Arc<Intake>>) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json")], (intake.status)())
+}
+
+async fn sync(State(intake): State<Arc<Intake>>) -> StatusCode {
+    intake.kick.notify_one();
+    StatusCode::ACCEPTED
+}
+
+/// Ready means that enrollments are taken; HQ has no part in it.
+async fn ready(State(intake): State<Arc<Intake>>) -> Result<&'static str, Problem> {
+    match &intake.door.handle.facts().borrow().closed {
+        None => Ok("ok\n"),
+        Some(why) => Err(why.clone().into()),
+    }
+}
+
+/// Refuses a body of another type than `want`.
+fn want_type(headers: &HeaderMap, want: &str) -> Result<(), Problem> {
+    let sent = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    let essence = sent.split(';').next().unwrap_or_default().trim();
+    if essence.eq_ignore_ascii_case(want) {
+        return Ok(());
+    }
+    let (code, title) = ("wrong-content-type", "Wrong content type");
+    let detail = format!("send Content-Type: {want}");
+    Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, code, title, detail))
+}

@@ -1,0 +1,152 @@
+//! Many enrollments in one request: lines in, one answer line for each, in order.
+//!
+//! Lines are prepared and handed to the engine while earlier ones still wait for the disk, so that
+//! one turn of the engine takes in many. A bad line is answered and the rest go on.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use axum::body::{Body, BodyDataStream, Bytes};
+use axum::extract::State;
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream::{self, Stream, StreamExt};
+use serde::{Deserialize, Serialize};
+use tokio::sync::{oneshot, watch};
+use wasl_protocol::id::FormNumber;
+use wasl_protocol::limits;
+
+use super::lines::{Line, Lines};
+use super::{EnrolledReport, Intake, Problem, want_type};
+use crate::engine::{Enrolled, Refused};
+
+/// How many lines of one request may wait for the disk.
+pub const IN_FLIGHT: usize = 256;
+
+/// The answer to one line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Answer {
+    /// It is on disk.
+    Enrolled {
+        /// The number of the line; the first is 1.
+        line: u64,
+        /// 201, or 200 for a retry.
+        status: u16,
+        /// What it became.
+        #[serde(flatten)]
+        enrolled: EnrolledReport,
+    },
+    /// It is refused, and nothing of it stored.
+    Refused {
+        /// The number of the line; the first is 1.
+        line: u64,
+        /// Why.
+        #[serde(flatten)]
+        problem: Problem,
+    },
+}
+
+pub(super) async fn enroll(
+    State(intake): State<Arc<Intake>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    want_type(&headers, "application/x-ndjson")?;
+    let input = Input {
+        body: body.into_data_stream(),
+        lines: Lines::new(limits::POSTED_BYTES),
+        stop: intake.stop.clone(),
+        ended: false,
+    };
+    let answers = lines_of(input)
+        .then(move |line| hand_over(intake.clone(), line))
+        .buffered(IN_FLIGHT)
+        .ready_chunks(IN_FLIGHT)
+        .map(|answers| Ok::<_, Infallible>(text(&answers)));
+    let kind = [(header::CONTENT_TYPE, "application/x-ndjson")];
+    Ok((kind, Body::from_stream(answers)).into_response())
+}
+
+struct Input {
+    body: BodyDataStream,
+    lines: Lines,
+    stop: watch::Receiver<bool>,
+    ended: bool,
+}
+
+/// The lines of a body, until it ends, its sender goes away, or the daemon stops.
+fn lines_of(input: Input) -> Pin<Box<impl Stream<Item = Line> + Send>> {
+    Box::pin(stream::unfold(input, async |mut input| {
+        loop {
+            if let Some(line) = input.lines.next_line() {
+                return Some((line, input));
+            }
+            if input.ended {
+                return None;
+            }
+            let arrived = tokio::select! {
+                arrived = input.body.next() => arrived,
+                _ = input.stop.wait_for(|stop| *stop) => return None,
+            };
+            match arrived {
+                Some(Ok(bytes)) => input.lines.feed(bytes),
+                // Cut short: what came of the last line may be only its beginning.
+                Some(Err(_)) => return None,
+                None => {
+                    input.ended = true;
+                    return input.lines.last_line().map(|line| (line, input));
+                }
+            }
+        }
+    }))
+}
+
+/// A line that the engine has, or that was refused before.
+enum Handed {
+    Waits(FormNumber, oneshot::Receiver<Result<Enrolled, Refused>>),
+    Refused(Problem),
+}
+
+/// Prepares a line and hands it to the engine; the future that is returned waits for the answer.
+async fn hand_over(intake: Arc<Intake>, line: Line) -> impl Future<Output = Answer> + Send {
+    let handed = match try_hand_over(&intake, &line).await {
+        Ok((form_number, waits)) => Handed::Waits(form_number, waits),
+        Err(problem) => Handed::Refused(problem),
+    };
+    answered(line.number, handed)
+}
+
+async fn try_hand_over(
+    intake: &Intake,
+    line: &Line,
+) -> Result<(FormNumber, oneshot::Receiver<Result<Enrolled, Refused>>), Problem> {
+    let text = line.text.as_ref().ok_or_else(Problem::too_long)?;
+    let prepared = intake.door.prepare(text)?;
+    let form_number = prepared.form_number.clone();
+    Ok((form_number, intake.door.handle.enroll(prepared).await?))
+}
+
+async fn answered(line: u64, handed: Handed) -> Answer {
+    let (form_number, waits) = match handed {
+        Handed::Waits(form_number, waits) => (form_number, waits),
+        Handed::Refused(problem) => return Answer::Refused { line, problem },
+    };
+    match waits.await.unwrap_or(Err(Refused::Stopped)) {
+        Ok(enrolled) => {
+            let enrolled = EnrolledReport::new(form_number, enrolled);
+            Answer::Enrolled { line, status: enrolled.status().as_u16(), enrolled }
+        }
+        Err(refused) => Answer::Refused { line, problem: refused.into() },
+    }
+}
+
+fn text(answers: &[Answer]) -> Bytes {
+    let mut text = Vec::with_capacity(answers.len() * 256);
+    for answer in answers {
+        serde_json::to_writer(&mut text, answer).expect("an answer is JSON");
+        text.push(b'\n');
+    }
+    text.into()
+}

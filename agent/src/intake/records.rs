@@ -1,0 +1,171 @@
+//! One record posted, read, listed.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::{Body, to_bytes};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use wasl_protocol::id::{FormNumber, Head, JournalId, RecordId};
+use wasl_protocol::limits;
+use wasl_protocol::record::{Blobs, HqState, RecordReport, report};
+use wasl_protocol::units::Seq;
+
+use super::{Intake, Problem, want_type};
+use crate::engine::{Enrolled, Found, Listed};
+
+/// How many records one page of the list holds, unless fewer are asked for.
+const PAGE_RECORDS: u64 = 1000;
+
+/// What an operator is answered: the enrollment is on disk, and where.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EnrolledReport {
+    /// The record.
+    pub id: RecordId,
+    /// The number on the form.
+    pub form_number: FormNumber,
+    /// The journal that holds it.
+    pub journal: JournalId,
+    /// The number of the entry that opened it.
+    pub seq: Seq,
+    /// The head after that entry.
+    pub head: Head,
+    /// Was the same content enrolled before?
+    pub duplicate: bool,
+}
+
+impl EnrolledReport {
+    /// The report of an answer of the engine.
+    pub fn new(form_number: FormNumber, enrolled: Enrolled) -> Self {
+        Self {
+            id: enrolled.record,
+            form_number,
+            journal: enrolled.journal,
+            seq: enrolled.position.seq,
+            head: enrolled.position.head,
+            duplicate: enrolled.duplicate,
+        }
+    }
+
+    /// 201 for a new record, 200 for a retry.
+    pub fn status(&self) -> StatusCode {
+        if self.duplicate { StatusCode::OK } else { StatusCode::CREATED }
+    }
+}
+
+pub(super) async fn post(
+    State(intake): State<Arc<Intake>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    want_type(&headers, "application/json")?;
+    let text = to_bytes(body, limits::POSTED_BYTES).await.map_err(|_| Problem::too_long())?;
+    let _permit = intake.waiting.try_acquire().map_err(|_| Problem::too_many_waiting())?;
+    let prepared = intake.door.prepare(&text)?;
+    let form_number = prepared.form_number.clone();
+    let waits = intake.door.handle.enroll(prepared).await?;
+    let enrolled = waits.await.map_err(|_| crate::engine::Refused::Stopped)??;
+    let report = EnrolledReport::new(form_number, enrolled);
+    Ok((report.status(), Json(report)).into_response())
+}
+
+pub(super) async fn get(
+    State(intake): State<Arc<Intake>>,
+    Path(id): Path<String>,
+) -> Result<Json<RecordReport>, Problem> {
+    let id: RecordId = id.parse().map_err(|e| bad_request(&format!("id: {e}")))?;
+    let found = intake.door.handle.record(id).await?;
+    let found = found.ok_or_else(|| Problem::not_found("this office has no such record"))?;
+    let damaged = |_| {
+        let (code, title) = ("damaged", "The record is damaged");
+        let detail = "its stored bytes do not read; run `wasl journal verify`";
+        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, code, title, detail)
+    };
+    found.report().map(Json).map_err(damaged)
+}
+
+impl Found {
+    /// `record get --json`.
+    ///
+    /// # Errors
+    /// If the stored bytes are damaged.
+    pub fn report(&self) -> Result<RecordReport, wasl_protocol::json::JsonError> {
+        report(&self.state, hq(self.stored, self.stable), Blobs::None)
+    }
+}
+
+fn hq(stored: bool, stable: bool) -> HqState {
+    match (stored, stable) {
+        (_, true) => HqState::Stable,
+        (true, false) => HqState::Stored,
+        (false, false) => HqState::Pending,
+    }
+}
+
+/// Which part of the list.
+#[derive(Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Page {
+    skip: u64,
+    limit: u64,
+}
+
+impl Default for Page {
+    fn default() -> Self {
+        Self { skip: 0, limit: PAGE_RECORDS }
+    }
+}
+
+/// `record list --json`, or one page of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordList {
+    /// `wasl.records/1`.
+    pub schema: String,
+    /// The records, in the order of their arrival.
+    pub items: Vec<ListItem>,
+    /// What to skip for the next page; none on the last.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub next: Option<u64>,
+}
+
+impl RecordList {
+    /// The name of this document.
+    pub const SCHEMA: &str = "wasl.records/1";
+}
+
+/// One record of a list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListItem {
+    /// The record.
+    pub id: RecordId,
+    /// The number on the form.
+    pub form_number: FormNumber,
+    /// Has HQ all of it that was written here? `pending` or `stored`.
+    pub hq: String,
+}
+
+impl From<Listed> for ListItem {
+    fn from(listed: Listed) -> Self {
+        let hq = if listed.stored { "stored" } else { "pending" };
+        Self { id: listed.record, form_number: listed.form_number, hq: hq.to_owned() }
+    }
+}
+
+pub(super) async fn list(
+    State(intake): State<Arc<Intake>>,
+    page: Result<Query<Page>, QueryRejection>,
+) -> Result<Json<RecordList>, Problem> {
+    let Query(page) = page.map_err(|e| bad_request(&e.body_text()))?;
+    let limit = page.limit.clamp(1, PAGE_RECORDS);
+    let items: Vec<ListItem> =
+        intake.door.handle.list(page.skip, limit).await?.into_iter().map(Into::into).collect();
+    let next = (items.len() as u64 == limit).then(|| page.skip.saturating_add(limit));
+    Ok(Json(RecordList { schema: RecordList::SCHEMA.to_owned(), items, next }))
+}
+
+fn bad_request(detail: &str) -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, "bad-request", "Bad request", detail)
+}
