@@ -1,1 +1,94 @@
-//! To come.
+//! The world: clock and entropy. The only room that reads either.
+//!
+//! It knows nothing of what they are for.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use wasl_protocol::units::{MonoMs, UnixMs};
+
+/// What time it is.
+pub trait Clock: Send + Sync {
+    /// By the wall clock, which may be wrong or step.
+    fn unix(&self) -> UnixMs;
+    /// By a clock that only goes forward, from an arbitrary start.
+    fn mono(&self) -> MonoMs;
+}
+
+/// Where randomness comes from.
+pub trait Entropy: Send + Sync {
+    /// 32 bytes that nobody can guess.
+    fn random(&self) -> [u8; 32];
+}
+
+/// Clock and entropy in one. Cheap to clone.
+#[derive(Clone)]
+pub struct World {
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// The entropy.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+impl World {
+    /// The machine's own clock and entropy.
+    pub fn real() -> Self {
+        Self { clock: Arc::new(SystemClock::new()), entropy: Arc::new(SystemEntropy) }
+    }
+}
+
+impl fmt::Debug for World {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("World")
+    }
+}
+
+/// The machine's clocks.
+#[derive(Debug)]
+pub struct SystemClock {
+    start: Instant,
+}
+
+impl SystemClock {
+    /// A clock whose monotonic time starts now.
+    #[expect(clippy::disallowed_methods, reason = "the seam is where the clock is read")]
+    pub fn new() -> Self {
+        Self { start: Instant::now() }
+    }
+}
+
+impl Default for SystemClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "the seam is where the clock is read")]
+    fn unix(&self) -> UnixMs {
+        let millis = |d: std::time::Duration| i64::try_from(d.as_millis()).unwrap_or(i64::MAX);
+        UnixMs(match SystemTime::now().duration_since(SystemTime::UNIX_EPOCH) {
+            Ok(after) => millis(after),
+            Err(before) => -millis(before.duration()),
+        })
+    }
+
+    fn mono(&self) -> MonoMs {
+        MonoMs(u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX))
+    }
+}
+
+/// The operating system's entropy.
+#[derive(Debug)]
+pub struct SystemEntropy;
+
+impl Entropy for SystemEntropy {
+    /// # Panics
+    /// If the operating system has none: nothing can be done safely without it.
+    fn random(&self) -> [u8; 32] {
+        let mut bytes = [0; 32];
+        getrandom::fill(&mut bytes).expect("the operating system gives entropy");
+        bytes
+    }
+}

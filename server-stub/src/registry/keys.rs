@@ -1,0 +1,221 @@
+//! HQ's keys, in one file that only HQ reads.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use data_encoding::HEXLOWER;
+use serde::{Deserialize, Serialize};
+use wasl_protocol::join::TransportKey;
+use wasl_protocol::keys::{SignKey, UnwrapKey, VerifyKey};
+use zeroize::Zeroizing;
+
+use crate::seam::World;
+
+use super::file::write_new;
+
+/// The name of the key file in the data dir.
+pub const KEYS_FILE: &str = "hq.keys";
+
+/// SubjectPublicKeyInfo of an Ed25519 key (RFC 8410), up to the 32 bytes of the key itself.
+const ED25519_SPKI: [u8; 12] =
+    [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0];
+
+/// Keys that cannot be had. Whose fault: the installation's. What now: stop and say so.
+#[derive(Debug, thiserror::Error)]
+pub enum RegistryError {
+    /// No keys: not initialised.
+    #[error("{}: there is no HQ here", .0.display())]
+    Missing(PathBuf),
+    /// Keys are there already.
+    #[error("{}: there is an HQ here already", .0.display())]
+    Exists(PathBuf),
+    /// The file is not a key file.
+    #[error("{}: not a key file of HQ", .0.display())]
+    Damaged(PathBuf),
+    /// The disk.
+    #[error("{}: {source}", .path.display())]
+    Io {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// The secret half of the config-signing key: leaves HQ when it is made.
+pub struct ConfigSecret(Zeroizing<[u8; 32]>);
+
+impl ConfigSecret {
+    /// Writes it to a new file that only its owner reads.
+    pub fn write(&self, path: &Path) -> io::Result<()> {
+        let text = Zeroizing::new(format!("wasl-config-key/1 {}\n", HEXLOWER.encode(&*self.0)));
+        write_new(path, text.as_bytes())
+    }
+}
+
+impl fmt::Debug for ConfigSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(secret key)")
+    }
+}
+
+/// HQ's own keys. Cheap to clone.
+#[derive(Clone)]
+pub struct HqKeys(Arc<Keys>);
+
+struct Keys {
+    transport: Zeroizing<[u8; 32]>,
+    sign: SignKey,
+    sign_secret: Zeroizing<[u8; 32]>,
+    unwrap: UnwrapKey,
+    unwrap_secret: Zeroizing<[u8; 32]>,
+    config: VerifyKey,
+}
+
+/// The key file: hex text, so that it can be compared and copied by hand.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KeyFile {
+    transport_secret: Zeroizing<String>,
+    signing_secret: Zeroizing<String>,
+    wrapping_secret: Zeroizing<String>,
+    config_public: String,
+}
+
+impl HqKeys {
+    /// Fresh keys, on no disk yet, and the config-signing key of which only the public half stays.
+    pub fn generate(world: &World) -> (Self, ConfigSecret) {
+        let fresh = || Zeroizing::new(world.entropy.random());
+        let config = ConfigSecret(fresh());
+        let public = SignKey::from_secret(&config.0).verify_key();
+        (Self::from_secrets(fresh(), fresh(), fresh(), public), config)
+    }
+
+    /// The keys in a data dir.
+    pub fn load(dir: &Path) -> Result<Self, RegistryError> {
+        let path = dir.join(KEYS_FILE);
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => Zeroizing::new(text),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                return Err(RegistryError::Missing(dir.to_owned()));
+            }
+            Err(source) => return Err(RegistryError::Io { path, source }),
+        };
+        Self::parse(&text).ok_or(RegistryError::Damaged(path))
+    }
+
+    /// Puts the keys into a data dir that has none, fsynced.
+    pub fn save(&self, dir: &Path) -> Result<(), RegistryError> {
+        let path = dir.join(KEYS_FILE);
+        let hex = |secret: &[u8; 32]| Zeroizing::new(HEXLOWER.encode(secret));
+        let file = KeyFile {
+            transport_secret: hex(&self.0.transport),
+            signing_secret: hex(&self.0.sign_secret),
+            wrapping_secret: hex(&self.0.unwrap_secret),
+            config_public: HEXLOWER.encode(&self.0.config.0),
+        };
+        let text = Zeroizing::new(toml::to_string(&file).expect("four strings are TOML"));
+        write_new(&path, text.as_bytes()).map_err(|source| match source.kind() {
+            io::ErrorKind::AlreadyExists => RegistryError::Exists(dir.to_owned()),
+            _ => RegistryError::Io { path, source },
+        })
+    }
+
+    /// The Ed25519 secret of HQ's end of the transport.
+    pub fn transport_secret(&self) -> [u8; 32] {
+        *self.0.transport
+    }
+
+    /// By what offices know HQ: what join tokens carry.
+    pub fn transport_key(&self) -> TransportKey {
+        let public = SignKey::from_secret(&self.0.transport).verify_key();
+        TransportKey::of_spki(&[&ED25519_SPKI[..], &public.0].concat())
+    }
+
+    /// Signs Acks and states.
+    pub fn sign_key(&self) -> &SignKey {
+        &self.0.sign
+    }
+
+    /// Opens the data keys of the offices' journals.
+    pub fn unwrap_key(&self) -> &UnwrapKey {
+        &self.0.unwrap
+    }
+
+    /// Checks config editions.
+    pub fn config_key(&self) -> VerifyKey {
+        self.0.config
+    }
+
+    fn from_secrets(
+        transport: Zeroizing<[u8; 32]>,
+        sign_secret: Zeroizing<[u8; 32]>,
+        unwrap_secret: Zeroizing<[u8; 32]>,
+        config: VerifyKey,
+    ) -> Self {
+        let sign = SignKey::from_secret(&sign_secret);
+        let unwrap = UnwrapKey::from_secret(&unwrap_secret);
+        Self(Arc::new(Keys { transport, sign, sign_secret, unwrap, unwrap_secret, config }))
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let file: KeyFile = toml::from_str(text).ok()?;
+        let key = |hex: &str| -> Option<[u8; 32]> {
+            HEXLOWER.decode(hex.as_bytes()).ok()?.try_into().ok()
+        };
+        Some(Self::from_secrets(
+            Zeroizing::new(key(&file.transport_secret)?),
+            Zeroizing::new(key(&file.signing_secret)?),
+            Zeroizing::new(key(&file.wrapping_secret)?),
+            VerifyKey(key(&file.config_public)?),
+        ))
+    }
+}
+
+impl fmt::Debug for HqKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(secret keys)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_come_back_and_are_never_made_twice_in_one_place() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(matches!(HqKeys::load(dir.path()), Err(RegistryError::Missing(_))));
+        let (keys, _) = HqKeys::generate(&World::real());
+        keys.save(dir.path()).unwrap();
+        let again = HqKeys::load(dir.path()).unwrap();
+        assert_eq!(again.transport_key(), keys.transport_key());
+        assert_eq!(again.sign_key().verify_key(), keys.sign_key().verify_key());
+        assert_eq!(again.unwrap_key().wrap_key(), keys.unwrap_key().wrap_key());
+        assert_eq!(again.config_key(), keys.config_key());
+        let (other, _) = HqKeys::generate(&World::real());
+        assert!(matches!(other.save(dir.path()), Err(RegistryError::Exists(_))));
+    }
+
+    #[test]
+    fn a_damaged_key_file_is_named_and_not_shown() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join(KEYS_FILE), "transport_secret = \"5ec4e7\"\n").unwrap();
+        let error = HqKeys::load(dir.path()).unwrap_err().to_string();
+        assert!(error.contains(KEYS_FILE) && !error.contains("5ec4e7"), "{error}");
+    }
+
+    #[test]
+    fn the_config_key_of_which_the_public_half_stays_is_the_one_that_was_given_out() {
+        let dir = tempfile::tempdir().unwrap();
+        let (keys, config) = HqKeys::generate(&World::real());
+        let path = dir.path().join("config-key");
+        config.write(&path).unwrap();
+        let text = std::fs::read_to_string(path).unwrap();
+        let hex = text.trim().strip_prefix("wasl-config-key/1 ").unwrap();
+        let secret = HEXLOWER.decode(hex.as_bytes()).unwrap().try_into().unwrap();
+        assert_eq!(SignKey::from_secret(&secret).verify_key(), keys.config_key());
+    }
+}

@@ -1,0 +1,226 @@
+//! Compare-and-append: one message's entries, their records and their feeds, in one transaction.
+
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
+use wasl_protocol::entry::Genesis;
+use wasl_protocol::id::{Dot, JournalId, Position, RecordId};
+use wasl_protocol::units::UnixMs;
+use wasl_protocol::wire::Entries;
+
+use super::columns::{sql, sql_id, statements};
+use super::fold::{Fold, Folded};
+use super::journals::{self, Known};
+use super::offices::Office;
+use super::open::{Store, StoreError};
+use super::read::{self, Opened, Says};
+use super::{feed, held, records};
+
+/// How many journals one office may begin in a day: a machine that is reinstalled now and then.
+const BIRTHS_A_DAY: i64 = 16;
+
+/// A day, in milliseconds.
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// What HQ has of the journal after an append: fsynced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Appended {
+    /// Up to where HQ has it.
+    pub stored: Position,
+    /// Up to where it is in a copy declared off-site.
+    pub stable: Option<Position>,
+    /// How many entries of the office are held.
+    pub held: u64,
+}
+
+/// Entries that were not appended.
+#[derive(Debug, thiserror::Error)]
+pub enum AppendError {
+    /// The office broke the protocol, or extends what it may not. Nothing to retry.
+    #[error("refused: {0}")]
+    Fault(String),
+    /// The office's journal and HQ's differ where they should agree.
+    #[error("the journals differ at entry {}", ours.seq)]
+    Fork {
+        /// What HQ has there.
+        ours: Position,
+        /// What the office says.
+        theirs: Position,
+    },
+    /// HQ could not store them: they are not stored.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<sqlx::Error> for AppendError {
+    fn from(e: sqlx::Error) -> Self {
+        Self::Store(e.into())
+    }
+}
+
+impl Store {
+    /// Appends those entries of a message that HQ does not have; idempotent. What is returned is
+    /// durable. Entries that leave a gap are not appended: the answer says where HQ stands.
+    pub async fn append(&self, office: &Office, entries: Entries) -> Result<Appended, AppendError> {
+        let (journal, after, last) = (entries.journal, entries.after, entries.last);
+        let mut conn = self.readers().acquire().await?;
+        let known = journals::known(&mut conn, journal).await?;
+        if known.as_ref().is_some_and(|k| k.office != office.id) {
+            return Err(AppendError::Fault("a journal of another office".to_owned()));
+        }
+        let have = known.as_ref().map_or_else(|| Position::start(journal), |k| k.at);
+        if after.seq > have.seq {
+            let held = held::count(&mut conn, &office.id).await?;
+            return Ok(Appended { stored: have, stable: None, held });
+        }
+        let key = match known {
+            Some(_) => Some(self.data_key(&mut conn, journal).await?),
+            None => None,
+        };
+        let opened = {
+            let (office, unwrap) = (office.clone(), self.unwrap_key().clone());
+            tokio::task::spawn_blocking(move || read::open(&office, entries, have, key, &unwrap))
+        };
+        let opened = opened.await.map_err(|_| StoreError::Stopping)??;
+        agrees(&mut conn, journal, opened.common).await?;
+        drop(conn);
+        if opened.items.is_empty() {
+            return self.standing(office, have).await;
+        }
+        self.commit(office, journal, (known.as_ref(), have, last), opened).await
+    }
+
+    async fn commit(
+        &self,
+        office: &Office,
+        journal: JournalId,
+        (known, have, last): (Option<&Known>, Position, Position),
+        opened: Opened,
+    ) -> Result<Appended, AppendError> {
+        let mut tx = self.write().await?;
+        if known.is_none() {
+            if let Some(now) = journals::known(&mut tx, journal).await? {
+                return self.standing(office, now.at).await;
+            }
+            if let Some(Says::Genesis(genesis)) = opened.items.first().map(|i| &i.says) {
+                self.admit(&mut tx, office, journal, genesis).await?;
+            }
+        }
+        if !journals::advance(&mut tx, journal, have, last).await? {
+            // Another connection of the same office was faster: the answer says where HQ stands.
+            let now = journals::known(&mut tx, journal).await?;
+            return self.standing(office, now.map_or(have, |k| k.at)).await;
+        }
+        insert(&mut tx, journal, &opened).await?;
+        let folded = self.fold(&mut tx, office, journal, opened.items).await?;
+        records::save(&mut tx, &folded.records).await?;
+        held::save(&mut tx, &folded.held, &folded.released).await?;
+        let news: Vec<_> = folded
+            .records
+            .iter()
+            .map(|(id, t)| {
+                (*id, (t.news.len() == 1 && t.news.contains(&journal)).then_some(journal))
+            })
+            .collect();
+        feed::add(&mut tx, self.epoch(), &office.id, &news).await?;
+        let held = held::count(&mut tx, &office.id).await?;
+        tx.commit().await?;
+        if known.is_none() {
+            self.remember(journal, opened.key)?;
+        }
+        if news.iter().any(|(_, sole)| sole.is_none()) {
+            self.tell(office.id.clone());
+        }
+        Ok(Appended { stored: last, stable: None, held })
+    }
+
+    /// A new journal of this office: few a day, and going on from nothing that HQ does not have.
+    async fn admit(
+        &self,
+        conn: &mut SqliteConnection,
+        office: &Office,
+        journal: JournalId,
+        genesis: &Genesis,
+    ) -> Result<(), AppendError> {
+        let now = self.world().clock.unix();
+        let births = journals::births(conn, &office.id, UnixMs(now.0 - DAY_MS)).await?;
+        if births >= BIRTHS_A_DAY {
+            return Err(AppendError::Fault(format!("more than {BIRTHS_A_DAY} journals in a day")));
+        }
+        if let Some((before, position)) = genesis.after {
+            let ours = journals::known(conn, before).await?.filter(|k| k.office == office.id);
+            if ours.is_none() || journals::at(conn, before, position.seq).await? != Some(position) {
+                return Err(AppendError::Fault("goes on from a position HQ has not".to_owned()));
+            }
+        }
+        Ok(journals::meet(conn, journal, &office.id, now).await?)
+    }
+
+    async fn fold(
+        &self,
+        conn: &mut SqliteConnection,
+        office: &Office,
+        journal: JournalId,
+        items: Vec<read::Item>,
+    ) -> Result<Folded, StoreError> {
+        let touched = |item: &read::Item| match &item.says {
+            Says::Edit(act) => Some(act.edit.record),
+            _ => None,
+        };
+        let mut ids: Vec<RecordId> = items.iter().filter_map(touched).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let states = records::load(&mut *conn, &ids).await?;
+        let waiting = if held::any_waits(&mut *conn).await? {
+            self.waiting(&mut *conn, &ids).await?
+        } else {
+            Vec::new()
+        };
+        let mut fold = Fold::new(states, waiting);
+        for item in items {
+            match item.says {
+                Says::Genesis(_) => {}
+                Says::Edit(act) => fold.take(*act),
+                Says::Held(why, record) => {
+                    fold.hold(Dot { journal, seq: item.at.seq }, &office.id, record, why);
+                }
+            }
+        }
+        Ok(fold.finish())
+    }
+
+    async fn standing(&self, office: &Office, stored: Position) -> Result<Appended, AppendError> {
+        let mut conn = self.readers().acquire().await?;
+        Ok(Appended { stored, stable: None, held: held::count(&mut conn, &office.id).await? })
+    }
+}
+
+/// The last position of the message that lies within what HQ has must be HQ's too.
+async fn agrees(
+    conn: &mut SqliteConnection,
+    journal: JournalId,
+    theirs: Position,
+) -> Result<(), AppendError> {
+    match journals::at(conn, journal, theirs.seq).await? {
+        Some(ours) if ours == theirs => Ok(()),
+        Some(ours) => Err(AppendError::Fork { ours, theirs }),
+        None => Err(StoreError::Damaged("an entry is missing in a journal").into()),
+    }
+}
+
+async fn insert(
+    conn: &mut SqliteConnection,
+    journal: JournalId,
+    opened: &Opened,
+) -> Result<(), StoreError> {
+    for part in statements(opened.items.len()) {
+        let mut query =
+            QueryBuilder::<Sqlite>::new("INSERT INTO entry (journal, seq, head, frame) ");
+        query.push_values(&opened.items[part], |mut row, item| {
+            row.push_bind(sql_id(journal))
+                .push_bind(sql(item.at.seq.0))
+                .push_bind(&item.at.head.0[..])
+                .push_bind(&opened.frames[item.frame.clone()]);
+        });
+        query.build().execute(&mut *conn).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,233 @@
+//! Where HQ stands in each journal.
+
+use futures_util::TryStreamExt;
+use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
+use wasl_protocol::entry::Genesis;
+use wasl_protocol::frame::Frame;
+use wasl_protocol::id::{JournalId, OfficeId, Position};
+use wasl_protocol::keys::DataKey;
+use wasl_protocol::limits;
+use wasl_protocol::units::{Seq, UnixMs};
+use wasl_protocol::wire::Standing;
+
+use super::columns::{number, office, position, sql, sql_id};
+use super::open::{Store, StoreError};
+
+/// How many data keys are remembered; beyond that all are unwrapped again.
+const DATA_KEYS: usize = 1024;
+
+/// A journal that HQ has met.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Known {
+    /// Who writes it.
+    pub office: OfficeId,
+    /// How far HQ has it.
+    pub at: Position,
+}
+
+/// A journal whose stored frames were walked from its start.
+#[derive(Clone, Debug)]
+pub struct Verified {
+    /// Which journal.
+    pub journal: JournalId,
+    /// How far it is whole.
+    pub whole: Position,
+    /// What is wrong after that.
+    pub flaw: Option<Flaw>,
+}
+
+/// The first thing that is wrong with a stored journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Flaw {
+    /// At which entry.
+    pub seq: Seq,
+    /// What.
+    pub why: String,
+}
+
+impl Store {
+    /// Where HQ stands in journals of `office`, so that it can find the last common position. Of a
+    /// journal that is another office's HQ says what it says of one that it never met.
+    pub async fn standings(
+        &self,
+        office: &OfficeId,
+        journals: &[(JournalId, Position)],
+    ) -> Result<Vec<Standing>, StoreError> {
+        let mut tx = self.snapshot().await?;
+        let mut standings = Vec::with_capacity(journals.len());
+        for (journal, theirs) in journals {
+            let ours = known(&mut tx, *journal).await?.filter(|k| k.office == *office);
+            let top = ours.map_or_else(|| Position::start(*journal), |k| k.at);
+            let ladder = ladder(&mut tx, *journal, top.seq.min(theirs.seq)).await?;
+            standings.push(Standing { journal: *journal, top, ladder, stable: None });
+        }
+        Ok(standings)
+    }
+
+    /// Walks what is stored of each journal of `office` from its start, checking every link.
+    pub async fn verify_journals(&self, office: &OfficeId) -> Result<Vec<Verified>, StoreError> {
+        let mut tx = self.snapshot().await?;
+        let rows = sqlx::query("SELECT id FROM journal WHERE office = ? ORDER BY met_at, id");
+        let rows = rows.bind(office.as_str()).fetch_all(&mut *tx).await?;
+        let mut verified = Vec::new();
+        for row in rows {
+            verified.push(verify(&mut tx, JournalId(number(&row, "id")?)).await?);
+        }
+        Ok(verified)
+    }
+
+    /// The data key of a journal of which HQ has at least the Genesis.
+    pub(super) async fn data_key(
+        &self,
+        conn: &mut SqliteConnection,
+        journal: JournalId,
+    ) -> Result<DataKey, StoreError> {
+        const DAMAGED: StoreError = StoreError::Damaged("the Genesis of a journal");
+        let cached =
+            self.data_keys().lock().map_err(|_| StoreError::Stopping)?.get(&journal).cloned();
+        if let Some(key) = cached {
+            return Ok(key);
+        }
+        let row = sqlx::query("SELECT frame FROM entry WHERE journal = ? AND seq = 1");
+        let row = row.bind(sql_id(journal)).fetch_optional(conn).await?.ok_or(DAMAGED)?;
+        let frame = Frame::parse(row.try_get("frame")?).map_err(|_| DAMAGED)?;
+        let genesis = Genesis::read(&frame).map_err(|_| DAMAGED)?;
+        let key = genesis.data_key(journal, self.unwrap_key()).map_err(|_| DAMAGED)?;
+        self.remember(journal, key.clone())?;
+        Ok(key)
+    }
+
+    /// Keeps a journal's data key at hand.
+    pub(super) fn remember(&self, journal: JournalId, key: DataKey) -> Result<(), StoreError> {
+        let mut keys = self.data_keys().lock().map_err(|_| StoreError::Stopping)?;
+        if keys.len() >= DATA_KEYS {
+            keys.clear();
+        }
+        keys.insert(journal, key);
+        Ok(())
+    }
+}
+
+/// What HQ knows of a journal.
+pub(super) async fn known(
+    conn: &mut SqliteConnection,
+    journal: JournalId,
+) -> Result<Option<Known>, StoreError> {
+    let row = sqlx::query("SELECT office, seq, head FROM journal WHERE id = ?");
+    let row = row.bind(sql_id(journal)).fetch_optional(conn).await?;
+    row.map(|r| Ok(Known { office: office(&r, "office")?, at: position(&r)? })).transpose()
+}
+
+/// The position after entry `seq` of a journal, as HQ has it.
+pub(super) async fn at(
+    conn: &mut SqliteConnection,
+    journal: JournalId,
+    seq: Seq,
+) -> Result<Option<Position>, StoreError> {
+    if seq == Seq(0) {
+        return Ok(Some(Position::start(journal)));
+    }
+    let row = sqlx::query("SELECT seq, head FROM entry WHERE journal = ? AND seq = ?");
+    let row = row.bind(sql_id(journal)).bind(sql(seq.0)).fetch_optional(conn).await?;
+    row.as_ref().map(position).transpose()
+}
+
+/// How many journals of `office` HQ has met since `since`.
+pub(super) async fn births(
+    conn: &mut SqliteConnection,
+    office: &OfficeId,
+    since: UnixMs,
+) -> Result<i64, StoreError> {
+    let count = sqlx::query_scalar("SELECT count(*) FROM journal WHERE office = ? AND met_at > ?");
+    Ok(count.bind(office.as_str()).bind(since.0).fetch_one(conn).await?)
+}
+
+/// Enters a journal that HQ meets at `now`; HQ has none of it yet.
+pub(super) async fn meet(
+    conn: &mut SqliteConnection,
+    journal: JournalId,
+    office: &OfficeId,
+    now: UnixMs,
+) -> Result<(), StoreError> {
+    let start = Position::start(journal);
+    sqlx::query("INSERT INTO journal (id, office, met_at, seq, head) VALUES (?, ?, ?, 0, ?)")
+        .bind(sql_id(journal))
+        .bind(office.as_str())
+        .bind(now.0)
+        .bind(&start.head.0[..])
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Moves a journal from one position to the next; false if it is not there (any more).
+pub(super) async fn advance(
+    conn: &mut SqliteConnection,
+    journal: JournalId,
+    from: Position,
+    to: Position,
+) -> Result<bool, StoreError> {
+    let done =
+        sqlx::query("UPDATE journal SET seq = ?, head = ? WHERE id = ? AND seq = ? AND head = ?")
+            .bind(sql(to.seq.0))
+            .bind(&to.head.0[..])
+            .bind(sql_id(journal))
+            .bind(sql(from.seq.0))
+            .bind(&from.head.0[..])
+            .execute(conn)
+            .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// What HQ has at `top`, and at 1, 2, 4, ... entries before that.
+async fn ladder(
+    conn: &mut SqliteConnection,
+    journal: JournalId,
+    top: Seq,
+) -> Result<Vec<Position>, StoreError> {
+    let below = (0..limits::LADDER).map_while(|k| top.0.checked_sub(1 << k));
+    let seqs = std::iter::once(top.0).chain(below);
+    let mut query = QueryBuilder::<Sqlite>::new("SELECT seq, head FROM entry WHERE journal = ");
+    query.push_bind(sql_id(journal)).push(" AND seq IN (");
+    let mut list = query.separated(", ");
+    let mut start = None;
+    for seq in seqs {
+        if seq == 0 {
+            start = Some(Position::start(journal));
+        }
+        list.push_bind(sql(seq));
+    }
+    query.push(") ORDER BY seq DESC");
+    let rows = query.build().persistent(false).fetch_all(conn).await?;
+    rows.iter().map(position).chain(start.map(Ok)).collect()
+}
+
+async fn verify(conn: &mut SqliteConnection, journal: JournalId) -> Result<Verified, StoreError> {
+    let top = known(conn, journal).await?.map_or_else(|| Position::start(journal), |k| k.at);
+    let mut whole = Position::start(journal);
+    let rows = sqlx::query("SELECT seq, head, frame FROM entry WHERE journal = ? ORDER BY seq");
+    let mut rows = rows.bind(sql_id(journal)).fetch(conn);
+    while let Some(row) = rows.try_next().await? {
+        let (seq, stored) = (Seq(number(&row, "seq")?), position(&row));
+        let flaw = |why: String| Verified {
+            journal,
+            whole,
+            flaw: Some(Flaw { seq: whole.seq.next(), why }),
+        };
+        if seq != whole.seq.next() {
+            return Ok(flaw(format!("missing: the next one stored is {seq}")));
+        }
+        let bytes: &[u8] = row.try_get("frame")?;
+        let after = match Frame::parse(bytes).and_then(|f| f.follow(&whole)) {
+            Ok(after) => after,
+            Err(why) => return Ok(flaw(why.to_string())),
+        };
+        if stored.ok() != Some(after) {
+            return Ok(flaw("the head stored beside it is not its head".to_owned()));
+        }
+        whole = after;
+    }
+    let short =
+        || Flaw { seq: whole.seq.next(), why: format!("missing: the journal ends at {}", top.seq) };
+    Ok(Verified { journal, whole, flaw: (whole != top).then(short) })
+}

@@ -1,0 +1,262 @@
+//! The database file: made, opened, checked, and its epoch.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{Row, Sqlite, Transaction};
+use tokio::sync::broadcast;
+use wasl_protocol::id::{EpochId, JournalId, OfficeId};
+use wasl_protocol::keys::{DataKey, UnwrapKey};
+
+use crate::seam::World;
+
+/// The name of the database in the data dir.
+pub const DATABASE: &str = "hq.db";
+
+/// How long a statement waits for another process's lock.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How many connections read at the same time.
+const READERS: u32 = 4;
+
+/// How many notices of news wait for a slow session: one that missed some looks at its whole feed.
+const NEWS_WAITING: usize = 256;
+
+/// SQLite's number for `synchronous=FULL`.
+const FULL: i64 = 2;
+
+static SCHEMA: sqlx::migrate::Migrator = sqlx::migrate!("./schema");
+
+/// What the database did not do. Whose fault: ours or the disk's, never a peer's.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// There is no database.
+    #[error("{}: no database here", .0.display())]
+    Missing(PathBuf),
+    /// The database engine.
+    #[error("the database failed: {0}")]
+    Sql(#[from] sqlx::Error),
+    /// The schema.
+    #[error("the database's schema does not fit this version: {0}")]
+    Schema(#[from] sqlx::migrate::MigrateError),
+    /// The engine does not promise what an Ack promises.
+    #[error("the database is not durable: {0}")]
+    NotDurable(&'static str),
+    /// A row holds what was never written.
+    #[error("the database is damaged: {0}")]
+    Damaged(&'static str),
+    /// Work was cut off because the process stops.
+    #[error("HQ is stopping")]
+    Stopping,
+}
+
+/// HQ's database. Cheap to clone.
+#[derive(Clone)]
+pub struct Store(Arc<Inner>);
+
+struct Inner {
+    writer: SqlitePool,
+    readers: SqlitePool,
+    epoch: EpochId,
+    unwrap: UnwrapKey,
+    world: World,
+    data_keys: Mutex<BTreeMap<JournalId, DataKey>>,
+    news: broadcast::Sender<OfficeId>,
+}
+
+impl Store {
+    /// Makes the database at `path`, or opens it; `unwrap` opens the journals' data keys.
+    pub async fn open(path: &Path, unwrap: UnwrapKey, world: World) -> Result<Self, StoreError> {
+        let options = options(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full);
+        let writer = pool(1).connect_with(options).await?;
+        check_durable(&writer).await?;
+        SCHEMA.run(&writer).await?;
+        let epoch = epoch(&writer, &world).await?;
+        let readers = pool(READERS).connect_with(self::options(path).read_only(true)).await?;
+        Ok(Self::new(writer, readers, epoch, unwrap, world))
+    }
+
+    /// Opens the database of a stopped HQ for reading: nothing in it can change.
+    pub async fn read_only(
+        path: &Path,
+        unwrap: UnwrapKey,
+        world: World,
+    ) -> Result<Self, StoreError> {
+        if !path.exists() {
+            return Err(StoreError::Missing(path.to_owned()));
+        }
+        let readers = pool(READERS).connect_with(options(path).read_only(true)).await?;
+        let epoch = stored_epoch(&readers).await?;
+        let epoch = epoch.ok_or_else(|| StoreError::Missing(path.to_owned()))?;
+        Ok(Self::new(readers.clone(), readers, epoch, unwrap, world))
+    }
+
+    fn new(
+        writer: SqlitePool,
+        readers: SqlitePool,
+        epoch: EpochId,
+        unwrap: UnwrapKey,
+        world: World,
+    ) -> Self {
+        let data_keys = Mutex::new(BTreeMap::new());
+        let news = broadcast::Sender::new(NEWS_WAITING);
+        Self(Arc::new(Inner { writer, readers, epoch, unwrap, world, data_keys, news }))
+    }
+
+    /// Which life of HQ's database this is.
+    pub fn epoch(&self) -> EpochId {
+        self.0.epoch
+    }
+
+    /// Tells of each office whose feed has news that did not come from itself.
+    pub fn feed_grew(&self) -> broadcast::Receiver<OfficeId> {
+        self.0.news.subscribe()
+    }
+
+    /// Ends all connections; what is committed is in the main file then.
+    pub async fn close(&self) {
+        self.0.readers.close().await;
+        self.0.writer.close().await;
+    }
+
+    pub(super) async fn write(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
+        Ok(self.0.writer.begin_with("BEGIN IMMEDIATE").await?)
+    }
+
+    pub(super) async fn snapshot(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
+        Ok(self.0.readers.begin().await?)
+    }
+
+    pub(super) fn readers(&self) -> &SqlitePool {
+        &self.0.readers
+    }
+
+    pub(super) fn world(&self) -> &World {
+        &self.0.world
+    }
+
+    pub(super) fn unwrap_key(&self) -> &UnwrapKey {
+        &self.0.unwrap
+    }
+
+    pub(super) fn data_keys(&self) -> &Mutex<BTreeMap<JournalId, DataKey>> {
+        &self.0.data_keys
+    }
+
+    pub(super) fn tell(&self, office: OfficeId) {
+        // No session listens: whoever connects next looks at its feed first.
+        let _ = self.0.news.send(office);
+    }
+
+    #[cfg(test)]
+    pub(super) fn writer(&self) -> &SqlitePool {
+        &self.0.writer
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Store({})", self.0.epoch)
+    }
+}
+
+fn options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new().filename(path).busy_timeout(BUSY_TIMEOUT)
+}
+
+fn pool(connections: u32) -> SqlitePoolOptions {
+    // Connections cost nothing to keep and settings live in them: none ever ends by age.
+    SqlitePoolOptions::new().max_connections(connections).idle_timeout(None).max_lifetime(None)
+}
+
+/// An Ack says "fsynced": the engine must, at every commit.
+async fn check_durable(writer: &SqlitePool) -> Result<(), StoreError> {
+    let synchronous: i64 = sqlx::query_scalar("PRAGMA synchronous").fetch_one(writer).await?;
+    if synchronous < FULL {
+        return Err(StoreError::NotDurable("SQLite's synchronous is not FULL"));
+    }
+    let mode: String = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(writer).await?;
+    if mode != "wal" {
+        return Err(StoreError::NotDurable("SQLite could not turn its write-ahead log on"));
+    }
+    Ok(())
+}
+
+async fn stored_epoch(pool: &SqlitePool) -> Result<Option<EpochId>, StoreError> {
+    let row = sqlx::query("SELECT epoch FROM meta").fetch_optional(pool).await?;
+    row.map(|r| Ok(EpochId(r.try_get::<i64, _>(0)?.cast_unsigned()))).transpose()
+}
+
+async fn epoch(writer: &SqlitePool, world: &World) -> Result<EpochId, StoreError> {
+    if let Some(epoch) = stored_epoch(writer).await? {
+        return Ok(epoch);
+    }
+    let random = world.entropy.random();
+    let first = random.first_chunk::<8>().expect("32 bytes hold 8");
+    let epoch = EpochId(u64::from_le_bytes(*first));
+    sqlx::query("INSERT INTO meta (one, epoch) VALUES (1, ?)")
+        .bind(epoch.0.cast_signed())
+        .execute(writer)
+        .await?;
+    Ok(epoch)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn store(dir: &Path) -> Store {
+        let unwrap = UnwrapKey::from_secret(&[7; 32]);
+        Store::open(&dir.join(DATABASE), unwrap, World::real()).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn every_commit_of_the_writer_is_fsynced() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = store(dir.path()).await;
+        let get = |q: &'static str| sqlx::query_scalar::<_, i64>(q).fetch_one(store.writer());
+        assert_eq!(get("PRAGMA synchronous").await.unwrap(), FULL);
+        assert_eq!(store.writer().options().get_max_connections(), 1);
+    }
+
+    #[tokio::test]
+    async fn an_engine_that_does_not_fsync_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let lax = options(&dir.path().join(DATABASE))
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Normal);
+        let writer = pool(1).connect_with(lax).await.unwrap();
+        assert!(matches!(check_durable(&writer).await, Err(StoreError::NotDurable(_))));
+    }
+
+    #[tokio::test]
+    async fn an_epoch_outlives_the_process() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = store(dir.path()).await;
+        let epoch = first.epoch();
+        first.close().await;
+        assert_eq!(store(dir.path()).await.epoch(), epoch);
+    }
+
+    #[tokio::test]
+    async fn a_reader_of_a_stopped_hq_changes_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, unwrap) = (dir.path().join(DATABASE), UnwrapKey::from_secret(&[7; 32]));
+        let missing = Store::read_only(&path, unwrap.clone(), World::real()).await;
+        assert!(matches!(missing, Err(StoreError::Missing(_))));
+        store(dir.path()).await.close().await;
+        let reader = Store::read_only(&path, unwrap, World::real()).await.unwrap();
+        let written = sqlx::query("DELETE FROM meta").execute(reader.writer()).await;
+        assert!(written.is_err());
+    }
+}

@@ -1,0 +1,138 @@
+//! Opening the entries of one message: what only costs time. No SQL, no waiting.
+
+use std::cell::RefCell;
+use std::ops::Range;
+
+use wasl_protocol::entry::{Edit, Genesis, Inadmissible, Log};
+use wasl_protocol::frame::{FORMAT, Frame, Kind};
+use wasl_protocol::id::{Dot, JournalId, OfficeId, Position, RecordId};
+use wasl_protocol::keys::{DataKey, UnwrapKey};
+use wasl_protocol::pack::Unpacker;
+use wasl_protocol::units::Seq;
+use wasl_protocol::wire::Entries;
+
+use super::append::AppendError;
+use super::fold::Act;
+use super::held::Reason;
+use super::offices::Office;
+
+thread_local! {
+    /// Costly to make: one for each thread that opens entries.
+    static UNPACKER: RefCell<Unpacker> = RefCell::new(Unpacker::new());
+}
+
+/// One entry, opened as far as it goes.
+pub(super) struct Item {
+    /// The position after it.
+    pub at: Position,
+    /// Where its frame lies among the message's frames.
+    pub frame: Range<usize>,
+    /// What it says.
+    pub says: Says,
+}
+
+/// What an entry says.
+pub(super) enum Says {
+    /// A journal is born.
+    Genesis(Box<Genesis>),
+    /// An edit that may be applied.
+    Edit(Box<Act>),
+    /// Nothing that this version applies.
+    Held(Reason, Option<RecordId>),
+}
+
+/// The new entries of one message whose signature and chain hold.
+pub(super) struct Opened {
+    /// The frames, as they came.
+    pub frames: Vec<u8>,
+    /// The last position of the message that lies within what HQ has.
+    pub common: Position,
+    /// The entries that HQ does not have.
+    pub items: Vec<Item>,
+    /// The journal's data key.
+    pub key: DataKey,
+}
+
+/// Checks a message of `office` and opens those of its entries that lie after `have`. The data key
+/// comes from the message's Genesis where HQ has none.
+pub(super) fn open(
+    office: &Office,
+    entries: Entries,
+    have: Position,
+    key: Option<DataKey>,
+    unwrap: &UnwrapKey,
+) -> Result<Opened, AppendError> {
+    let fault =
+        |what: &str, why: &dyn std::fmt::Display| AppendError::Fault(format!("{what}: {why}"));
+    entries.verify(&office.sign_key).map_err(|e| fault("entries", &e))?;
+    let walked = entries.walk().map_err(|e| fault("entries", &e))?;
+    let journal = entries.journal;
+    let mut common = entries.after;
+    let mut key = key;
+    let mut items = Vec::with_capacity(walked.len());
+    let mut end = 0;
+    for (frame, at) in walked {
+        let range = end..end + frame.bytes().len();
+        end = range.end;
+        if at.seq <= have.seq {
+            common = at;
+            continue;
+        }
+        let says = if at.seq == Seq(1) {
+            let genesis = genesis(&frame, office)?;
+            let opened = genesis.data_key(journal, unwrap);
+            key = Some(opened.map_err(|e| fault("the journal's data key", &e))?);
+            Says::Genesis(Box::new(genesis))
+        } else {
+            let key = key.as_ref().ok_or_else(|| fault("entries", &"no Genesis before them"))?;
+            match edit(&frame, at, journal, &office.id, key) {
+                Ok(act) => Says::Edit(Box::new(act)),
+                Err((reason, record)) => Says::Held(reason, record),
+            }
+        };
+        items.push(Item { at, frame: range, says });
+    }
+    let key = key.ok_or_else(|| fault("entries", &"a message without entries"))?;
+    Ok(Opened { frames: entries.frames, common, items, key })
+}
+
+/// Opens the frame of an edit, or says why it is held.
+pub(super) fn edit(
+    frame: &Frame<'_>,
+    at: Position,
+    journal: JournalId,
+    by: &OfficeId,
+    key: &DataKey,
+) -> Result<Act, (Reason, Option<RecordId>)> {
+    if frame.kind != Kind::EDIT {
+        return Err((Reason::UnknownKind, None));
+    }
+    let plain = UNPACKER.with_borrow_mut(|u| frame.open(journal, key, u));
+    let plain = plain.map_err(|_| (Reason::Undecodable, None))?;
+    let edit = Edit::decode(&plain).map_err(|_| (Reason::Undecodable, None))?;
+    edit.admit(by).map_err(|why| match why {
+        Inadmissible::Undecodable => (Reason::Undecodable, Some(edit.record)),
+        Inadmissible::ForeignRecord => (Reason::OutOfScope, Some(edit.record)),
+        Inadmissible::NotTheOwner { .. } => (Reason::Unauthorised, Some(edit.record)),
+    })?;
+    let dot = Dot { journal, seq: at.seq };
+    Ok(Act { dot, tag: at.head.tag(), by: by.clone(), context: frame.context.clone(), edit })
+}
+
+fn genesis(frame: &Frame<'_>, office: &Office) -> Result<Genesis, AppendError> {
+    let fault = |why: &str| AppendError::Fault(format!("the journal's Genesis: {why}"));
+    let genesis = Genesis::read(frame).map_err(|_| fault("malformed"))?;
+    if genesis.format != FORMAT {
+        return Err(fault("a format that this version does not know"));
+    }
+    if genesis.log() != Some(Log::Journal) {
+        return Err(fault("not of a journal"));
+    }
+    if genesis.office != office.id {
+        return Err(fault("of another office"));
+    }
+    if genesis.sign_key != office.sign_key {
+        return Err(fault("names another key than the office joined with"));
+    }
+    Ok(genesis)
+}

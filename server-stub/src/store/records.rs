@@ -1,0 +1,151 @@
+//! Record states: the fold of all entries, one row a record.
+
+use std::collections::BTreeMap;
+
+use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
+use wasl_protocol::codec;
+use wasl_protocol::id::{FormNumber, OfficeId, RecordId};
+use wasl_protocol::record::{RecordState, Value};
+
+use super::columns::{number, office, record, statements};
+use super::fold::Touched;
+use super::open::{Store, StoreError};
+
+/// The version of a stored state's bytes: their first byte.
+const STATE_FORMAT: u8 = 1;
+
+/// One line of a list of records.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// The record.
+    pub id: RecordId,
+    /// The office that opened it.
+    pub office: OfficeId,
+    /// The number on the citizen's form.
+    pub form_number: FormNumber,
+    /// Is it in conflict?
+    pub in_conflict: bool,
+}
+
+/// How much there is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Records.
+    pub records: u64,
+    /// Records in conflict.
+    pub conflicts: u64,
+    /// Entries that are held.
+    pub held: u64,
+}
+
+impl Store {
+    /// The state of one record.
+    pub async fn record(&self, id: RecordId) -> Result<Option<RecordState<Value>>, StoreError> {
+        let row = sqlx::query("SELECT state FROM record WHERE id = ?");
+        let row = row.bind(&id.0[..]).fetch_optional(self.readers()).await?;
+        row.map(|r| decode(r.try_get(0)?)).transpose()
+    }
+
+    /// Records in the order of their ids, of one office or of all: at most `limit`, after `after`.
+    pub async fn records(
+        &self,
+        of: Option<&OfficeId>,
+        after: Option<RecordId>,
+        limit: u32,
+    ) -> Result<Vec<Line>, StoreError> {
+        let mut query = QueryBuilder::<Sqlite>::new(
+            "SELECT id, office, form_number, in_conflict FROM record WHERE id > ",
+        );
+        query.push_bind(after.map(|id| id.0.to_vec()).unwrap_or_default());
+        if let Some(of) = of {
+            query.push(" AND office = ").push_bind(of.as_str());
+        }
+        query.push(" ORDER BY id LIMIT ").push_bind(i64::from(limit));
+        let rows = query.build().fetch_all(self.readers()).await?;
+        let line = |row: &_| {
+            let form: &str = Row::try_get(row, "form_number")?;
+            Ok(Line {
+                id: record(row, "id")?,
+                office: office(row, "office")?,
+                form_number: form.parse().map_err(|_| StoreError::Damaged("a form number"))?,
+                in_conflict: number(row, "in_conflict")? != 0,
+            })
+        };
+        rows.iter().map(line).collect()
+    }
+
+    /// How much there is.
+    pub async fn totals(&self) -> Result<Totals, StoreError> {
+        let row = sqlx::query(
+            "SELECT (SELECT count(*) FROM record) AS records,
+             (SELECT count(*) FROM record WHERE in_conflict = 1) AS conflicts,
+             (SELECT count(*) FROM held) AS held",
+        );
+        let row = row.fetch_one(self.readers()).await?;
+        Ok(Totals {
+            records: number(&row, "records")?,
+            conflicts: number(&row, "conflicts")?,
+            held: number(&row, "held")?,
+        })
+    }
+}
+
+/// The states of those of these records that HQ knows.
+pub(super) async fn load(
+    conn: &mut SqliteConnection,
+    ids: &[RecordId],
+) -> Result<BTreeMap<RecordId, RecordState<Value>>, StoreError> {
+    let mut states = BTreeMap::new();
+    for part in statements(ids.len()) {
+        let mut query = QueryBuilder::<Sqlite>::new("SELECT id, state FROM record WHERE id IN (");
+        let mut list = query.separated(", ");
+        for id in &ids[part] {
+            list.push_bind(&id.0[..]);
+        }
+        query.push(")");
+        for row in query.build().fetch_all(&mut *conn).await? {
+            states.insert(record(&row, "id")?, decode(row.try_get("state")?)?);
+        }
+    }
+    Ok(states)
+}
+
+/// Stores these states.
+pub(super) async fn save(
+    conn: &mut SqliteConnection,
+    records: &BTreeMap<RecordId, Touched>,
+) -> Result<(), StoreError> {
+    let rows: Vec<_> = records.iter().collect();
+    for part in statements(rows.len()) {
+        let mut query = QueryBuilder::<Sqlite>::new(
+            "INSERT INTO record (id, office, form_number, in_conflict, state) ",
+        );
+        query.push_values(&rows[part], |mut row, (id, touched)| {
+            let origin = &touched.state.origin;
+            row.push_bind(&id.0[..])
+                .push_bind(origin.office.as_str())
+                .push_bind(origin.form_number.as_str())
+                .push_bind(i64::from(touched.state.in_conflict()))
+                .push_bind(encode(&touched.state));
+        });
+        query.push(
+            " ON CONFLICT (id) DO UPDATE SET in_conflict = excluded.in_conflict,
+             state = excluded.state",
+        );
+        query.build().execute(&mut *conn).await?;
+    }
+    Ok(())
+}
+
+/// A stored state.
+pub(super) fn decode(bytes: &[u8]) -> Result<RecordState<Value>, StoreError> {
+    const DAMAGED: StoreError = StoreError::Damaged("a record's state");
+    match bytes.split_first() {
+        Some((&STATE_FORMAT, state)) => codec::decode(state).map_err(|_| DAMAGED),
+        _ => Err(DAMAGED),
+    }
+}
+
+fn encode(state: &RecordState<Value>) -> Vec<u8> {
+    [&[STATE_FORMAT], &codec::encode(state)[..]].concat()
+}
