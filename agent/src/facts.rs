@@ -57,4 +57,9 @@ pub struct LinkFacts {
     pub attempts: u32,
     /// Our clock minus HQ's at the last Welcome, in milliseconds; none before the first.
     pub clock_offset_ms: Option<i64>,
+    /// When HQ last said that all it had for us is on our disk.
+    pub level_at: Option<UnixMs>,
+    /// How many kicks ("sync now") that word of HQ's has seen: level with the nth kick once this is
+    /// n or more and the engine has no backlog.
+    pub level_kicks: u64,
 }

@@ -8,133 +8,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use quinn::congestion::CubicConfig;
-use quinn::{ClientConfig, Connection, ConnectionError, Endpoint, TransportConfig, VarInt};
+use quinn::{ClientConfig, Connection, Endpoint, TransportConfig, VarInt};
 use tokio::net::lookup_host;
 use tokio::time::timeout;
-use wasl_protocol::wire::{Assembler, Bye, ByeCode, Message};
+use wasl_protocol::wire::{Bye, Message};
 
-use super::identity::{Credentials, IdentityError};
-
-/// Why there is no connection, or no longer one.
-///
-/// Whose fault: see each. What now: try again later, except that [`Self::is_refusal`] hardly
-/// changes by itself.
-#[derive(Debug, thiserror::Error)]
-pub enum DialError {
-    /// Our own keys or TLS library.
-    #[error(transparent)]
-    Identity(#[from] IdentityError),
-    /// The name does not resolve.
-    #[error("the name {host} does not resolve: {why}")]
-    Name {
-        /// `host:port` as configured.
-        host: String,
-        /// What the resolver says.
-        why: String,
-    },
-    /// No socket, or no route.
-    #[error("no way out to {0}: {1}")]
-    Route(SocketAddr, String),
-    /// Nobody answered.
-    #[error("no answer in time")]
-    Timeout,
-    /// Somebody answers there whose key is not the pinned one.
-    #[error("whoever answers there does not hold HQ's key")]
-    WrongKey,
-    /// HQ speaks no version that we speak.
-    #[error("HQ does not speak this version of the protocol")]
-    Version,
-    /// HQ closed the connection and said why.
-    #[error("{}", said(*.0))]
-    Closed(Bye),
-    /// The connection broke.
-    #[error("the connection broke: {0}")]
-    Broken(String),
-}
-
-impl DialError {
-    /// A constant word for machines.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Identity(_) => "identity",
-            Self::Name { .. } => "name",
-            Self::Route(..) => "route",
-            Self::Timeout => "timeout",
-            Self::WrongKey => "wrong-key",
-            Self::Version => "version",
-            Self::Closed(bye) => code_of(bye.code),
-            Self::Broken(_) => "broken",
-        }
-    }
-
-    /// Does HQ not let this office in?
-    pub fn is_refusal(&self) -> bool {
-        matches!(self, Self::Closed(bye)
-            if matches!(bye.code, ByeCode::UnknownKey | ByeCode::Revoked))
-    }
-}
-
-impl From<ConnectionError> for DialError {
-    fn from(error: ConnectionError) -> Self {
-        match error {
-            ConnectionError::TimedOut => Self::Timeout,
-            ConnectionError::VersionMismatch => Self::Version,
-            ConnectionError::TransportError(e) if u64::from(e.code) == ALERT_ACCESS_DENIED => {
-                Self::WrongKey
-            }
-            ConnectionError::ConnectionClosed(e) if u64::from(e.error_code) == ALERT_NO_ALPN => {
-                Self::Version
-            }
-            ConnectionError::ApplicationClosed(close) => {
-                let code = u8::try_from(close.error_code.into_inner()).unwrap_or(u8::MAX);
-                Self::Closed(
-                    bye_in(&close.reason).unwrap_or(Bye::now(ByeCode::from_byte(code))),
-                )
-            }
-            other => Self::Broken(other.to_string()),
-        }
-    }
-}
-
-/// A constant word for each reason to end a session.
-pub(super) fn code_of(code: ByeCode) -> &'static str {
-    match code {
-        ByeCode::Done => "done",
-        ByeCode::Fault => "fault",
-        ByeCode::UnknownKey => "unknown-key",
-        ByeCode::Revoked => "revoked",
-        ByeCode::Busy => "busy",
-        ByeCode::Timeout => "timeout",
-        ByeCode::Fork => "fork",
-        ByeCode::Replaced => "replaced",
-        ByeCode::CannotStore => "cannot-store",
-    }
-}
-
-/// One sentence for each reason for which HQ ends a session.
-fn said(bye: Bye) -> &'static str {
-    match bye.code {
-        ByeCode::Done => "HQ is stopping",
-        ByeCode::Fault => "HQ says that this side broke the protocol",
-        ByeCode::UnknownKey => "HQ does not know this office's key",
-        ByeCode::Revoked => "HQ has revoked this office's key",
-        ByeCode::Busy => "HQ is busy",
-        ByeCode::Timeout => "HQ heard nothing for too long",
-        ByeCode::Fork => "HQ holds other entries than this office: a disk was restored or cloned",
-        ByeCode::Replaced => "this office connected to HQ again from elsewhere",
-        ByeCode::CannotStore => "HQ cannot store now",
-    }
-}
-
-/// The Bye that a close carries as its reason, if it does.
-fn bye_in(reason: &[u8]) -> Option<Bye> {
-    let mut assembler = Assembler::default();
-    assembler.feed(reason);
-    match assembler.next_message() {
-        Ok(Some(Message::Bye(bye))) => Some(bye),
-        _ => None,
-    }
-}
+use super::failure::Failure;
+use super::identity::Credentials;
 
 /// Ends a connection; the reason carries the whole Bye, so that nothing needs to be flushed.
 pub(super) fn close(connection: &Connection, bye: Bye) {
@@ -149,8 +29,12 @@ pub(super) struct Line {
 }
 
 impl Line {
-    /// Closes it, and waits a moment for the word to leave this machine.
+    /// Closes it, and waits a moment for the word to leave this machine. If it is closed already,
+    /// nothing needs to be said.
     pub(super) async fn hang_up(self, bye: Bye) {
+        if self.connection.close_reason().is_some() {
+            return;
+        }
         close(&self.connection, bye);
         let _ = timeout(LAST_WORD, self.endpoint.wait_idle()).await;
     }
@@ -162,10 +46,10 @@ pub(super) async fn dial(
     alpn: &[u8],
     host: &str,
     patience: Duration,
-) -> Result<Line, DialError> {
+) -> Result<Line, Failure> {
     let mut config = ClientConfig::new(Arc::new(credentials.client_config(alpn)?));
     config.transport_config(Arc::new(transport()));
-    let name = |why: String| DialError::Name { host: host.to_owned(), why };
+    let name = |why: String| Failure::Name { host: host.to_owned(), why };
     let found = timeout(patience, lookup_host(host)).await.map_err(|_| name(SLOW.to_owned()))?;
     let mut failed = name("it has no address".to_owned());
     for address in found.map_err(|e| name(e.to_string()))? {
@@ -181,18 +65,17 @@ async fn connect(
     config: ClientConfig,
     address: SocketAddr,
     patience: Duration,
-) -> Result<Line, DialError> {
-    let route = |why: String| DialError::Route(address, why);
+) -> Result<Line, Failure> {
+    let route = |why: String| Failure::Route(address, why);
     let any = if address.is_ipv4() {
         SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0))
     } else {
         SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0))
     };
     let endpoint = Endpoint::client(any).map_err(|e| route(e.to_string()))?;
-    let connecting = endpoint
-        .connect_with(config, address, SERVER_NAME)
-        .map_err(|e| route(e.to_string()))?;
-    let connection = timeout(patience, connecting).await.map_err(|_| DialError::Timeout)??;
+    let connecting =
+        endpoint.connect_with(config, address, SERVER_NAME).map_err(|e| route(e.to_string()))?;
+    let connection = timeout(patience, connecting).await.map_err(|_| Failure::Timeout)??;
     Ok(Line { connection, endpoint })
 }
 
@@ -239,10 +122,3 @@ const LAST_WORD: Duration = Duration::from_millis(500);
 const SERVER_NAME: &str = "wasl-hq";
 
 const SLOW: &str = "the resolver did not answer in time";
-
-/// QUIC's code for a TLS alert is 0x100 plus the alert (RFC 9001, section 4.8). Ours, when the pin
-/// does not match: `access_denied`.
-const ALERT_ACCESS_DENIED: u64 = 0x100 + 49;
-
-/// HQ's, when it speaks none of our versions: `no_application_protocol`.
-const ALERT_NO_ALPN: u64 = 0x100 + 120;

@@ -62,12 +62,11 @@ impl Credentials {
     /// TLS for QUIC under one ALPN.
     pub(super) fn client_config(&self, alpn: &[u8]) -> Result<QuicClientConfig, IdentityError> {
         let key = PrivatePkcs8KeyDer::from(self.key.to_vec());
-        let mut tls =
-            rustls::ClientConfig::builder_with_details(provider(), Arc::new(NoDates))
-                .with_protocol_versions(&[&rustls::version::TLS13])?
-                .dangerous()
-                .with_custom_certificate_verifier(Arc::clone(&self.verifier) as _)
-                .with_client_auth_cert(vec![self.certificate.clone()], key.into())?;
+        let mut tls = rustls::ClientConfig::builder_with_details(provider(), Arc::new(NoDates))
+            .with_protocol_versions(&[&rustls::version::TLS13])?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::clone(&self.verifier) as _)
+            .with_client_auth_cert(vec![self.certificate.clone()], key.into())?;
         tls.alpn_protocols = vec![alpn.to_vec()];
         tls.enable_sni = false;
         // HQ gives out no tickets yet (its gateway says why), so there is nothing to keep.
@@ -134,8 +133,7 @@ impl TimeProvider for NoDates {
 }
 
 fn transport_key(certificate: &CertificateDer<'_>) -> Result<TransportKey, rustls::Error> {
-    let parsed =
-        EndEntityCert::try_from(certificate).map_err(|_| CertificateError::BadEncoding)?;
+    let parsed = EndEntityCert::try_from(certificate).map_err(|_| CertificateError::BadEncoding)?;
     Ok(TransportKey::of_spki(&parsed.subject_public_key_info()))
 }
 

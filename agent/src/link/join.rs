@@ -13,7 +13,8 @@ use wasl_protocol::join::{
 use wasl_protocol::keys::{SignKey, WrapKey};
 use wasl_protocol::wire::{Bye, ByeCode};
 
-use super::dial::{DialError, dial};
+use super::dial::dial;
+use super::failure::Failure;
 use super::identity::{Credentials, IdentityError};
 
 /// The keys with which an office joins.
@@ -39,7 +40,7 @@ pub enum JoinError {
         /// The last endpoint tried.
         endpoint: String,
         /// What happened there.
-        why: DialError,
+        why: Failure,
     },
     /// Another HQ answers at the token's endpoint.
     #[error("this token is of another HQ: whoever answers at {endpoint} does not hold its key")]
@@ -98,7 +99,7 @@ pub async fn join(token: &JoinToken, keys: Keys<'_>) -> Result<Joined, JoinError
     let version = env!("CARGO_PKG_VERSION");
     let request = JoinRequest::new(token, transport, keys.sign_key, keys.wrap_key, version);
     let bytes = codec::encode(&request);
-    let nowhere = DialError::Broken("the token names no endpoint".to_owned());
+    let nowhere = Failure::Broken("the token names no endpoint".to_owned());
     let mut failed = JoinError::Unreachable { endpoint: String::new(), why: nowhere };
     for endpoint in &token.endpoints {
         match ask(&credentials, endpoint, &bytes).await {
@@ -109,13 +110,13 @@ pub async fn join(token: &JoinToken, keys: Keys<'_>) -> Result<Joined, JoinError
     Err(failed)
 }
 
-fn at(endpoint: &str, why: DialError) -> JoinError {
+fn at(endpoint: &str, why: Failure) -> JoinError {
     let endpoint = endpoint.to_owned();
     match why {
-        DialError::Identity(e) => JoinError::Identity(e),
-        DialError::WrongKey => JoinError::OtherHq { endpoint },
-        DialError::Version => JoinError::Version { endpoint },
-        DialError::Closed(Bye { code: ByeCode::Revoked, .. }) => {
+        Failure::Identity(e) => JoinError::Identity(e),
+        Failure::WrongKey => JoinError::OtherHq { endpoint },
+        Failure::Version => JoinError::Version { endpoint },
+        Failure::Closed(Bye { code: ByeCode::Revoked, .. }) => {
             JoinError::Refused(JoinRefusal::Revoked)
         }
         why => JoinError::Unreachable { endpoint, why },
@@ -127,7 +128,7 @@ async fn ask(
     credentials: &Credentials,
     endpoint: &str,
     request: &[u8],
-) -> Result<Vec<u8>, DialError> {
+) -> Result<Vec<u8>, Failure> {
     let line = dial(credentials, ALPN_JOIN, endpoint, CONNECT_PATIENCE).await?;
     let connection = line.connection.clone();
     let talk = async {
@@ -139,11 +140,11 @@ async fn ask(
             Ok(answer) => Ok(answer),
             Err(error) => Err(match connection.close_reason() {
                 Some(reason) => reason.into(),
-                None => DialError::Broken(error.to_string()),
+                None => Failure::Broken(error.to_string()),
             }),
         }
     };
-    let answer = timeout(ANSWER_PATIENCE, talk).await.unwrap_or(Err(DialError::Timeout));
+    let answer = timeout(ANSWER_PATIENCE, talk).await.unwrap_or(Err(Failure::Timeout));
     line.hang_up(Bye::now(ByeCode::Done)).await;
     answer
 }
