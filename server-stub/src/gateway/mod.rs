@@ -11,6 +11,9 @@ mod sessions; // which offices are connected
 mod stream; // messages onto and off streams
 mod work; // what a session asks of the store, in order
 
+#[cfg(test)]
+mod tests; // the gateway and a store, met by hand-made peers
+
 use std::net::SocketAddr;
 
 use quinn::Endpoint;

@@ -14,12 +14,12 @@ use tokio::sync::broadcast::error::RecvError;
 use wasl_protocol::id::{JournalId, OfficeId};
 use wasl_protocol::session::hq::{HqSession, Input, Output};
 use wasl_protocol::units::{FeedNo, MonoMs};
-use wasl_protocol::wire::{Bye, ByeCode, Message};
+use wasl_protocol::wire::{Ack, Bye, ByeCode, Message};
 
 use super::limits::{SENDS_WAITING, SKIPPED, STATES_WAITING, WORK_WAITING};
 use super::sessions::{Seat, close};
 use super::stream::{Broken, Control, Inbox, Outbox, next_entries};
-use super::work::{Stretch, Work, do_work, read_feed, receipt};
+use super::work::{Done, Stretch, Work, do_work, read_feed};
 use super::{GatewayConfig, limits};
 use crate::store::Office;
 
@@ -43,6 +43,7 @@ pub(super) async fn serve(
         states: Outbox::new(states),
         work: VecDeque::new(),
         working: None,
+        receipts: Vec::new(),
         wanted: None,
         reading: None,
         journals: Vec::new(),
@@ -67,7 +68,9 @@ struct Pump<'a> {
     entries: Option<Inbox>,
     states: Outbox,
     work: VecDeque<Work>,
-    working: Option<BoxFuture<'static, Option<Input>>>,
+    working: Option<BoxFuture<'static, Done>>,
+    /// What to send right behind Welcome.
+    receipts: Vec<Ack>,
     /// What to read next of the feed, once there is room for it.
     wanted: Option<(FeedNo, usize)>,
     reading: Option<BoxFuture<'static, Result<Stretch, Bye>>>,
@@ -79,7 +82,7 @@ struct Pump<'a> {
 
 /// What happened while the machine slept.
 enum Event {
-    Done(Option<Input>),
+    Done(Done),
     Read(Result<Stretch, Bye>),
     Message(Message),
     Flushed,
@@ -130,8 +133,9 @@ impl Pump<'_> {
 
     fn take(&mut self, event: Event) {
         match event {
-            Event::Done(input) => {
+            Event::Done(Done { input, receipts }) => {
                 self.working = None;
+                self.receipts.extend(receipts);
                 if let Some(input) = input {
                     self.tell(input);
                 }
@@ -181,10 +185,8 @@ impl Pump<'_> {
     fn send(&mut self, message: &Message) {
         let Some(Control { outbox, .. }) = &mut self.control else { return };
         outbox.push(message);
-        if let Message::Welcome(welcome) = message {
-            for standing in welcome.journals.iter().filter(|s| s.top.seq.0 > 0) {
-                outbox.push(&Message::Ack(receipt(self.config, standing, 0)));
-            }
+        if matches!(message, Message::Welcome(_)) {
+            self.receipts.drain(..).for_each(|ack| outbox.push(&Message::Ack(ack)));
         }
     }
 

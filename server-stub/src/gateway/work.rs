@@ -24,35 +24,55 @@ pub(super) enum Work {
     Report(Report),
 }
 
-/// Does one thing; what it tells the machine, if anything.
-pub(super) async fn do_work(
-    config: GatewayConfig,
-    office: Arc<Office>,
-    work: Work,
-) -> Option<Input> {
+/// What came of it.
+#[derive(Debug, Default)]
+pub(super) struct Done {
+    /// What it tells the machine, if anything.
+    pub(super) input: Option<Input>,
+    /// What to send right behind Welcome: receipts for what HQ has already. Those for the ends of
+    /// the journals may have been lost with the last connection.
+    pub(super) receipts: Vec<Ack>,
+}
+
+impl From<Input> for Done {
+    fn from(input: Input) -> Self {
+        Self { input: Some(input), receipts: Vec::new() }
+    }
+}
+
+/// Does one thing.
+pub(super) async fn do_work(config: GatewayConfig, office: Arc<Office>, work: Work) -> Done {
     let store = &config.store;
     let done = match work {
-        Work::Lookup(hello) => welcome(&config, &office, &hello).await.map(Some),
-        Work::Append(entries) => return Some(append(&config, &office, entries).await),
-        Work::Cursor(cursor) => store.cursor_moved(&office.id, cursor).await.map(|()| None),
+        Work::Lookup(hello) => welcome(&config, &office, &hello).await,
+        Work::Append(entries) => return append(&config, &office, entries).await.into(),
+        Work::Cursor(cursor) => {
+            store.cursor_moved(&office.id, cursor).await.map(|()| Done::default())
+        }
         Work::Report(report) => {
             let now = config.world.clock.unix();
-            store.reported(&office.id, &report, now).await.map(|()| None)
+            store.reported(&office.id, &report, now).await.map(|()| Done::default())
         }
     };
-    done.unwrap_or_else(|error| Some(Input::Close(cannot_store(&office, &error))))
+    done.unwrap_or_else(|error| Input::Close(cannot_store(&office, &error)).into())
 }
 
 async fn welcome(
     config: &GatewayConfig,
     office: &Office,
     hello: &Hello,
-) -> Result<Input, StoreError> {
-    let journals = config.store.standings(&office.id, &hello.journals).await?;
-    let epoch = config.store.epoch();
+) -> Result<Done, StoreError> {
+    let store = &config.store;
+    let journals = store.standings(&office.id, &hello.journals).await?;
+    let held = store.office_facts(&office.id).await?.map_or(0, |facts| facts.held);
+    let epoch = store.epoch();
+    let receipt =
+        |s: &Standing| Ack::new(epoch, s.journal, s.top, s.stable, held, config.keys.sign_key());
+    let receipts = journals.iter().filter(|s| s.top.seq.0 > 0).map(receipt).collect();
     let clock = config.world.clock.unix();
     let credit_bytes = ENTRIES_CREDIT_BYTES;
-    Ok(Input::Known { welcome: Welcome { epoch, journals, clock, credit_bytes } })
+    let welcome = Welcome { epoch, journals, clock, credit_bytes };
+    Ok(Done { input: Some(Input::Known { welcome }), receipts })
 }
 
 async fn append(config: &GatewayConfig, office: &Office, entries: Entries) -> Input {
@@ -72,13 +92,6 @@ async fn append(config: &GatewayConfig, office: &Office, entries: Entries) -> In
             Input::Close(Bye::now(ByeCode::Fork))
         }
     }
-}
-
-/// The receipt for what HQ has of a journal already: the one for its end may have been lost with
-/// the last connection.
-pub(super) fn receipt(config: &GatewayConfig, standing: &Standing, held: u64) -> Ack {
-    let (epoch, key) = (config.store.epoch(), config.keys.sign_key());
-    Ack::new(epoch, standing.journal, standing.top, standing.stable, held, key)
 }
 
 /// A stretch of the feed, signed.
