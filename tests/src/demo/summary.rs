@@ -1,0 +1,82 @@
+//! What the demo says at its end, on stdout.
+
+use super::proof::{Posted, Proven};
+use super::stages::{DemoError, Stage};
+use crate::programs::{AS, Program};
+use crate::sample;
+use comfy_table::{CellAlignment, Table, presets};
+use std::time::Duration;
+
+/// Prints what was proven, office by office, and the figures.
+pub fn print(
+    stage: &Stage,
+    posted: &[Posted],
+    proven: &[Proven],
+    took: Duration,
+) -> Result<(), DemoError> {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header([
+        "office",
+        "enrolled",
+        "equal at HQ",
+        "KB on the link",
+        "المكتب",
+    ]);
+    for column in 1..4 {
+        let column = table.column_mut(column).expect("the table has five columns");
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    for (index, (name, proven)) in sample::offices().into_iter().zip(proven).enumerate() {
+        let enrolled = posted.iter().filter(|p| p.office == index).count();
+        let kilobytes = stage.offices[index].link.bytes() / 1_000;
+        table.add_row([
+            name.name_en,
+            enrolled.to_string(),
+            proven.equal.to_string(),
+            kilobytes.to_string(),
+            name.name_ar,
+        ]);
+    }
+    println!("{table}\n");
+    let equal: u64 = proven.iter().map(|p| p.equal).sum();
+    let at_hq = stage.hq.at.status()?["records"]["total"].as_u64().unwrap_or_default();
+    let bytes: u64 = stage.offices.iter().map(|o| o.link.bytes()).sum();
+    println!(
+        "{} enrollments at {} offices, {at_hq} records at headquarters, {equal} equal on both sides \
+         in every group and every version.",
+        posted.len(),
+        stage.offices.len(),
+    );
+    println!(
+        "{} KB crossed the links, {} bytes for each enrollment, in {:.1} s.",
+        bytes / 1_000,
+        bytes / posted.len().max(1) as u64,
+        took.as_secs_f64()
+    );
+    for why in proven.iter().flat_map(|p| &p.differences) {
+        println!("DIFFERENT: {why}");
+    }
+    Ok(())
+}
+
+/// Prints commands to try on the fleet that goes on running.
+pub fn print_what_to_try(stage: &Stage) -> Result<(), DemoError> {
+    let me = std::env::current_exe()?;
+    let (me, dir) = (me.display(), stage.dir.path().display());
+    println!("\nAll of it goes on running until Ctrl-C. In another terminal:\n");
+    for program in [Program::Wasl, Program::WaslHq] {
+        println!("  alias {program}='{me} {AS} {program}'");
+    }
+    println!("  export WASL_DATA_DIR={dir}/nasr WASL_HQ_DATA_DIR={dir}/hq");
+    for (command, says) in [
+        ("wasl status", "how the office of Al-Nasr is"),
+        ("wasl record list", "what it has enrolled"),
+        ("wasl-hq office list", "what headquarters knows of the fourteen"),
+        ("wasl-hq record list --office nasr", "the same records, at headquarters"),
+        ("wasl journal verify", "the chain, entry by entry"),
+        ("wasl-hq office revoke nasr", "its link ends at once; it goes on enrolling"),
+    ] {
+        println!("  {command:<36}# {says}");
+    }
+    Ok(())
+}

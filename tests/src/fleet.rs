@@ -1,0 +1,226 @@
+//! HQ and offices in one folder, each a real process, each office behind its own link.
+//!
+//! ```text
+//! ROOT/hq  ROOT/hq.config-key  ROOT/ID  ROOT/ID.key  ROOT/ID.log
+//! ```
+
+use crate::http::{Http, HttpError};
+use crate::process::{Binary, Daemon, ProcessError, finish};
+use crate::programs::Program;
+use crate::sample;
+use crate::wire::Link;
+use serde_json::Value;
+use std::ffi::OsString;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use wasl_protocol::join::{JoinToken, NotAJoinToken};
+
+/// Something of the fleet that did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum FleetError {
+    /// A process.
+    #[error(transparent)]
+    Process(#[from] ProcessError),
+    /// A daemon's HTTP.
+    #[error("{0}: {1}")]
+    Http(String, HttpError),
+    /// A file or socket.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    /// What `office add` printed.
+    #[error("`wasl-hq office add` printed something else: {0}")]
+    Token(#[from] NotAJoinToken),
+}
+
+/// One installation of one of our programs, running or not.
+#[derive(Debug)]
+pub struct Installation {
+    binary: Binary,
+    program: Program,
+    name: String,
+    root: PathBuf,
+    dir: PathBuf,
+    daemon: Option<Daemon>,
+}
+
+impl Installation {
+    fn new(binary: &Binary, program: Program, name: &str, root: &Path) -> Self {
+        Self {
+            binary: binary.clone(),
+            program,
+            name: name.to_string(),
+            root: root.to_path_buf(),
+            dir: root.join(name),
+            daemon: None,
+        }
+    }
+
+    /// Its data dir.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The stderr of its daemon, of all its lives.
+    pub fn log(&self) -> PathBuf {
+        self.root.join(format!("{}.log", self.name))
+    }
+
+    /// A command on it: `words`, then the data dir.
+    pub fn command(&self, words: &[&str]) -> Command {
+        self.binary.command(self.program, &self.args(words))
+    }
+
+    fn args(&self, words: &[&str]) -> Vec<OsString> {
+        let mut args: Vec<OsString> = words.iter().map(OsString::from).collect();
+        args.extend(["--data-dir".into(), self.dir.clone().into_os_string()]);
+        args
+    }
+
+    /// Runs a command on it to its end, with `input` on its stdin.
+    pub fn output(&self, words: &[&str], input: &[u8]) -> Result<Output, FleetError> {
+        Ok(finish(self.command(words), input)?)
+    }
+
+    /// Runs a command on it; an exit code other than 0 is an error.
+    pub fn call(&self, words: &[&str]) -> Result<String, FleetError> {
+        Ok(self.binary.run(self.program, &self.args(words))?)
+    }
+
+    /// Starts its daemon, without waiting for it.
+    pub fn start(&mut self) -> Result<(), FleetError> {
+        self.daemon = Some(Daemon::start(self.command(&["run"]), &self.log())?);
+        Ok(())
+    }
+
+    /// Waits until its daemon is ready.
+    ///
+    /// # Panics
+    /// If it was not started.
+    pub fn ready(&self) -> Result<Value, FleetError> {
+        let daemon = self.daemon.as_ref().expect("started before it is waited for");
+        Ok(daemon.ready()?)
+    }
+
+    /// Starts its daemon and waits until it is ready.
+    pub fn run(&mut self) -> Result<Value, FleetError> {
+        self.start()?;
+        self.ready()
+    }
+
+    /// Its daemon, while it has one.
+    pub fn daemon(&mut self) -> Option<&mut Daemon> {
+        self.daemon.as_mut()
+    }
+
+    /// Asks its daemon to stop, without waiting.
+    pub fn ask_to_stop(&self) {
+        if let Some(daemon) = &self.daemon {
+            daemon.ask_to_stop();
+        }
+    }
+
+    /// Stops its daemon; true if it ended by itself with exit code 0.
+    pub fn stop(&mut self) -> bool {
+        self.daemon.take().and_then(Daemon::stop).is_some_and(|status| status.success())
+    }
+
+    /// `kill -9` of its daemon.
+    pub fn kill(&mut self) {
+        if let Some(daemon) = self.daemon.take() {
+            daemon.kill();
+        }
+    }
+
+    /// A connection to its daemon.
+    pub fn http(&self) -> Result<Http, FleetError> {
+        let socket = match self.program {
+            Program::Wasl => "wasl.sock",
+            Program::WaslHq => "hq.sock",
+        };
+        Http::connect(&self.dir.join(socket)).map_err(|e| FleetError::Http(self.name.clone(), e))
+    }
+
+    /// What its daemon answers to `GET path`.
+    pub fn get(&self, path: &str) -> Result<Value, FleetError> {
+        self.http()?.get(path).map_err(|e| FleetError::Http(self.name.clone(), e))
+    }
+
+    /// Its daemon's status.
+    pub fn status(&self) -> Result<Value, FleetError> {
+        self.get("/v1/status")
+    }
+}
+
+/// Headquarters.
+#[derive(Debug)]
+pub struct Hq {
+    /// Its installation.
+    pub at: Installation,
+    address: SocketAddr,
+}
+
+impl Hq {
+    /// Makes a headquarters called `name` in `root`, on a free port of this machine.
+    pub fn init(binary: &Binary, root: &Path, name: &str) -> Result<Self, FleetError> {
+        let at = Installation::new(binary, Program::WaslHq, name, root);
+        let address = free_port()?;
+        at.call(&["init", "--listen", &address.to_string(), "--public", &address.to_string()])?;
+        Ok(Self { at, address })
+    }
+
+    /// Where it listens for offices.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Adds an office and answers its join token.
+    pub fn add(&self, office: &sample::Office) -> Result<JoinToken, FleetError> {
+        let (ar, en) = (&office.name_ar, &office.name_en);
+        let words = ["office", "add", &office.id, "--name-ar", ar, "--name-en", en];
+        Ok(self.at.call(&words)?.parse()?)
+    }
+}
+
+/// One office, behind its link.
+#[derive(Debug)]
+pub struct Office {
+    /// Its id.
+    pub id: String,
+    /// Its installation.
+    pub at: Installation,
+    /// The link between it and HQ.
+    pub link: Link,
+}
+
+impl Office {
+    /// Joins an office through its link: the token leads to the link instead of to HQ.
+    pub fn join(
+        binary: &Binary,
+        root: &Path,
+        token: JoinToken,
+        link: Link,
+    ) -> Result<Self, FleetError> {
+        let id = token.office.to_string();
+        let at = Installation::new(binary, Program::Wasl, &id, root);
+        at.call(&["join", &through(token, &link)])?;
+        Ok(Self { id, at, link })
+    }
+
+    /// An office that has not joined.
+    pub fn stranger(binary: &Binary, root: &Path, name: &str, link: Link) -> Self {
+        let at = Installation::new(binary, Program::Wasl, name, root);
+        Self { id: name.to_string(), at, link }
+    }
+}
+
+/// The token with its endpoint replaced by the near end of the link.
+pub fn through(token: JoinToken, link: &Link) -> String {
+    JoinToken { endpoints: vec![link.address().to_string()], ..token }.to_string()
+}
+
+/// A UDP port that is free now.
+fn free_port() -> io::Result<SocketAddr> {
+    UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
+}
