@@ -1,1 +1,172 @@
-//! To come.
+//! The running HQ: opens what it needs, starts gateway and console, and stops them cleanly. The
+//! only place that spawns.
+
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::fs::{FlockOperation, flock};
+use sd_notify::NotifyState;
+use tokio::net::UnixListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use crate::console::{Console, Live};
+use crate::gateway::{Gateway, GatewayConfig, GatewayError, Sessions};
+use crate::registry::{HqKeys, RegistryError};
+use crate::seam::World;
+use crate::settings::{Settings, SettingsError};
+use crate::status::Running;
+use crate::store::{DATABASE, Store, StoreError};
+
+/// The name of the console's socket in the data dir.
+pub const SOCKET: &str = "hq.sock";
+
+/// The name of the file that one running HQ locks.
+const LOCK: &str = "hq.lock";
+
+/// The longest path of a Unix socket on Linux, in bytes, its final zero not counted.
+const SOCKET_PATH_BYTES: usize = 107;
+
+/// How long people's commands that are under way have when HQ stops.
+const LAST_COMMANDS: Duration = Duration::from_secs(3);
+
+/// Why HQ does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum DaemonError {
+    /// The data dir's path does not leave room for the socket's.
+    #[error("{}: {} bytes, and a socket's path has at most {SOCKET_PATH_BYTES}", .0.display(), .0.as_os_str().len())]
+    SocketPath(PathBuf),
+    /// Another HQ runs here.
+    #[error("{}: another wasl-hq runs on this data dir", .0.display())]
+    Running(PathBuf),
+    /// The keys.
+    #[error(transparent)]
+    Keys(#[from] RegistryError),
+    /// The settings.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The UDP port.
+    #[error(transparent)]
+    Gateway(#[from] GatewayError),
+    /// The disk, or the system.
+    #[error("{}: {source}", .path.display())]
+    Io {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// The path of the console's socket, if it is not too long for one.
+pub fn socket_path(dir: &Path) -> Result<PathBuf, DaemonError> {
+    let path = dir.join(SOCKET);
+    if path.as_os_str().len() > SOCKET_PATH_BYTES {
+        return Err(DaemonError::SocketPath(path));
+    }
+    Ok(path)
+}
+
+/// Runs HQ on a data dir until it is told to stop by SIGTERM or SIGINT. When it accepts, one line
+/// of JSON with its addresses goes to `ready`.
+pub async fn run(dir: &Path, world: World, mut ready: impl Write) -> Result<(), DaemonError> {
+    let path = socket_path(dir)?;
+    let settings = Settings::load(dir)?;
+    let keys = HqKeys::load(dir)?;
+    let _lock = lock(dir)?;
+    let mut stopped = Stopped::listen().map_err(at(dir))?;
+    let store = Store::open(&dir.join(DATABASE), keys.unwrap_key().clone(), world.clone()).await?;
+    let gateway = Gateway::bind(settings.listen, &keys)?;
+    let quic = gateway.address();
+    let socket = bind(&path).map_err(at(&path))?;
+    let sessions = Sessions::default();
+    let running = Running {
+        started_at: world.clock.unix(),
+        endpoint: settings.public.unwrap_or_else(|| quic.to_string()),
+        sessions: sessions.clone(),
+    };
+    let live = Some(Live { running, hq: keys.transport_key() });
+    let console = Console { store: store.clone(), world: world.clone(), live };
+    let (stop, stopping) = watch::channel(false);
+    let config = GatewayConfig { world, store: store.clone(), keys, sessions };
+    let gateway = tokio::spawn(gateway.serve(config, stopping.clone()));
+    let mut told = stopping;
+    let console = axum::serve(socket, console.router()).with_graceful_shutdown(async move {
+        // The sender going away means the same.
+        let _ = told.wait_for(|stop| *stop).await;
+    });
+    let console = tokio::spawn(console.into_future());
+    let line = serde_json::json!({"ready": true, "quic": quic.to_string(), "socket": path});
+    writeln!(ready, "{line}").and_then(|()| ready.flush()).map_err(at(dir))?;
+    notify(NotifyState::Ready);
+    tracing::info!(%quic, epoch = %store.epoch(), "HQ accepts");
+    stopped.wait().await;
+    notify(NotifyState::Stopping);
+    tracing::info!("HQ stops");
+    stop.send_replace(true);
+    if gateway.await.is_err() || matches!(timeout(LAST_COMMANDS, console).await, Ok(Err(_))) {
+        tracing::error!("a part of HQ had ended before");
+    }
+    store.close().await;
+    fs::remove_file(&path).map_err(at(&path))
+}
+
+/// What ends the daemon.
+struct Stopped {
+    term: tokio::signal::unix::Signal,
+    int: tokio::signal::unix::Signal,
+}
+
+impl Stopped {
+    fn listen() -> io::Result<Self> {
+        Ok(Self { term: signal(SignalKind::terminate())?, int: signal(SignalKind::interrupt())? })
+    }
+
+    async fn wait(&mut self) {
+        tokio::select! {
+            _ = self.term.recv() => {}
+            _ = self.int.recv() => {}
+        }
+    }
+}
+
+fn lock(dir: &Path) -> Result<File, DaemonError> {
+    let path = dir.join(LOCK);
+    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
+    let file = file.map_err(at(&path))?;
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(file),
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(DaemonError::Running(dir.to_owned())),
+        Err(e) => Err(at(&path)(e.into())),
+    }
+}
+
+/// Binds the socket; one that a killed HQ left behind goes. We hold the lock: nobody listens there.
+fn bind(path: &Path) -> io::Result<UnixListener> {
+    match fs::remove_file(path) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+        _ => {}
+    }
+    let socket = UnixListener::bind(path)?;
+    fs::set_permissions(path, Permissions::from_mode(0o600))?;
+    Ok(socket)
+}
+
+fn notify(state: NotifyState<'_>) {
+    // Without a service manager there is nobody to tell.
+    if let Err(error) = sd_notify::notify(&[state]) {
+        tracing::debug!(%error, "the service manager was not told");
+    }
+}
+
+fn at(path: &Path) -> impl FnOnce(io::Error) -> DaemonError + use<> {
+    let path = path.to_owned();
+    move |source| DaemonError::Io { path, source }
+}

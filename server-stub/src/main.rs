@@ -1,2 +1,7 @@
-//! wip
-fn main() {}
+//! `wasl-hq`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    wasl_server_stub::main(std::env::args_os())
+}

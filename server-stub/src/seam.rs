@@ -86,6 +86,7 @@ pub struct SystemEntropy;
 impl Entropy for SystemEntropy {
     /// # Panics
     /// If the operating system has none: nothing can be done safely without it.
+    #[expect(clippy::disallowed_methods, reason = "the seam is where randomness is drawn")]
     fn random(&self) -> [u8; 32] {
         let mut bytes = [0; 32];
         getrandom::fill(&mut bytes).expect("the operating system gives entropy");

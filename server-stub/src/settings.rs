@@ -1,1 +1,87 @@
-//! To come.
+//! The settings of one installation: `hq.toml` in the data dir, written by `init`.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::registry::write_new;
+
+/// The name of the settings file in the data dir.
+pub const FILE: &str = "hq.toml";
+
+/// What an operator has set.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// The UDP address to listen on; port 0 takes any.
+    pub listen: SocketAddr,
+    /// Where offices find HQ, `host:port`; none: where it listens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub public: Option<String>,
+}
+
+/// Settings that cannot be used. Whose fault: the operator's. What now: stop until mended.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// The file is not there: not initialised.
+    #[error("{}: there is no HQ here", .0.display())]
+    Missing(PathBuf),
+    /// The disk.
+    #[error("{}: {source}", .path.display())]
+    Io {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Not TOML, an unknown name, or a value of the wrong form; the message names the line.
+    #[error("{}: {message}", .path.display())]
+    Malformed {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong, and where.
+        message: String,
+    },
+}
+
+impl Settings {
+    /// The settings in a data dir.
+    pub fn load(dir: &Path) -> Result<Self, SettingsError> {
+        let path = dir.join(FILE);
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                return Err(SettingsError::Missing(dir.to_owned()));
+            }
+            Err(source) => return Err(SettingsError::Io { path, source }),
+        };
+        toml::from_str(&text).map_err(|e| SettingsError::Malformed { path, message: e.to_string() })
+    }
+
+    /// Writes them into a data dir that has none.
+    pub fn save(&self, dir: &Path) -> Result<(), SettingsError> {
+        let path = dir.join(FILE);
+        let text = toml::to_string(self).expect("an address and a name are TOML");
+        write_new(&path, text.as_bytes()).map_err(|source| SettingsError::Io { path, source })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_come_back_and_a_mistyped_name_is_refused_with_its_line() {
+        let dir = tempfile::tempdir().unwrap();
+        let listen = "127.0.0.1:4433".parse().unwrap();
+        let settings = Settings { listen, public: Some("hq.example:4433".to_owned()) };
+        settings.save(dir.path()).unwrap();
+        assert_eq!(Settings::load(dir.path()).unwrap(), settings);
+        std::fs::write(dir.path().join(FILE), "listen = \"127.0.0.1:1\"\npublik = \"x:1\"\n")
+            .unwrap();
+        let error = Settings::load(dir.path()).unwrap_err().to_string();
+        assert!(error.contains("publik") && error.contains("line 2"), "{error}");
+    }
+}

@@ -1,1 +1,63 @@
-//! To come.
+//! The command line: one file a command. Results go to stdout, everything else to stderr.
+//!
+//! It knows nothing of SQL nor of QUIC: what it asks and tells goes through the console's routes.
+
+mod args; // what can be said
+mod ask; // the console: over its socket, or over the database of a stopped HQ
+mod failure; // what is said when it cannot be done
+mod init; // keys and database
+mod journal; // journal verify
+mod office; // office add, list, show, token, revoke
+mod record; // record get, list
+mod run; // the daemon
+mod status;
+mod table; // what people read // how it is
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::seam::World;
+use args::{Args, Command};
+use ask::Asker;
+use failure::{Failure, USAGE};
+
+/// Runs `wasl-hq` with these arguments, the program's name first.
+pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let args = match Args::try_parse_from(args) {
+        Ok(args) => args,
+        Err(e) => {
+            // Nothing can be done about a closed stdout or stderr.
+            let _ = e.print();
+            return ExitCode::from(if e.use_stderr() { USAGE } else { 0 });
+        }
+    };
+    match dispatch(args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.tell(),
+    }
+}
+
+fn dispatch(args: Args) -> Result<(), Failure> {
+    let dir = args.data_dir.ok_or_else(Failure::no_data_dir)?;
+    let world = World::real();
+    match args.command {
+        Command::Init(init) => run::short(init::init(&dir, &init, &world)),
+        Command::Run(options) => run::run(&dir, &options, world),
+        command => {
+            let asker = Asker::new(dir, world, args.json);
+            run::short(ask(&asker, command))
+        }
+    }
+}
+
+async fn ask(asker: &Asker, command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Office(command) => office::office(asker, command).await,
+        Command::Record(command) => record::record(asker, command).await,
+        Command::Journal(command) => journal::journal(asker, command).await,
+        Command::Status => status::status(asker).await,
+        Command::Init(_) | Command::Run(_) => unreachable!("dispatched before"),
+    }
+}

@@ -1,1 +1,76 @@
-//! To come.
+//! HTTP for people's commands: `hq.sock` in the running daemon; in a stopped one's command line the
+//! same routes over a database opened for reading.
+//!
+//! It knows nothing of QUIC nor of how answers are shown. Whoever can open the socket may do
+//! everything: it is its owner's alone.
+
+mod offices; // add, list, show, token, revoke
+mod problem; // what a caller is told when something is refused
+mod records; // states as HQ has them
+mod verify; // journals, walked from their start
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use wasl_protocol::join::TransportKey;
+
+use crate::seam::World;
+use crate::status::{Running, Status};
+use crate::store::Store;
+
+pub use offices::{NewOffice, OfficeDocument, OfficeList, TokenDocument};
+pub use problem::Problem;
+pub use records::{RecordLine, RecordList};
+pub use verify::{JournalReport, VerifyReport};
+
+/// The longest body of a request, in bytes: an office and its names.
+const BODY_BYTES: usize = 16 * 1024;
+
+/// What the console works with.
+#[derive(Clone)]
+pub struct Console {
+    /// The database.
+    pub store: Store,
+    /// Clock and entropy.
+    pub world: World,
+    /// What is true of the running daemon only; without it nothing can be changed.
+    pub live: Option<Live>,
+}
+
+/// The part of the console that only the running daemon has.
+#[derive(Clone)]
+pub struct Live {
+    /// What runs.
+    pub running: Running,
+    /// HQ's transport key, for tokens.
+    pub hq: TransportKey,
+}
+
+impl Console {
+    /// The routes.
+    pub fn router(self) -> Router {
+        Router::new()
+            .route("/v1/status", get(status))
+            .route("/v1/offices", get(offices::list).post(offices::add))
+            .route("/v1/offices/{id}", get(offices::show))
+            .route("/v1/offices/{id}/token", post(offices::token))
+            .route("/v1/offices/{id}/revoke", post(offices::revoke))
+            .route("/v1/offices/{id}/verify", get(verify::verify))
+            .route("/v1/records", get(records::list))
+            .route("/v1/records/{id}", get(records::show))
+            .fallback(|| async { Problem::not_found("no such page") })
+            .layer(axum::extract::DefaultBodyLimit::max(BODY_BYTES))
+            .with_state(Arc::new(self))
+    }
+
+    fn live(&self) -> Result<&Live, Problem> {
+        self.live.as_ref().ok_or_else(Problem::stopped)
+    }
+}
+
+async fn status(State(console): State<Arc<Console>>) -> Result<Json<Status>, Problem> {
+    let running = console.live.as_ref().map(|l| &l.running);
+    Ok(Json(Status::build(&console.store, running, console.world.clock.unix()).await?))
+}

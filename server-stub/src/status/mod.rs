@@ -1,1 +1,239 @@
-//! To come.
+//! What ops see of HQ: one document, built when it is asked for.
+//!
+//! It knows nothing of HTTP nor of how the document is shown.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use wasl_protocol::id::{EpochId, Head, JournalId, OfficeId};
+use wasl_protocol::units::{Seq, UnixMs};
+
+use crate::gateway::{SessionFacts, Sessions};
+use crate::store::{OfficeFacts, Store, StoreError};
+
+/// `status --json`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Status {
+    /// [`Self::SCHEMA`].
+    pub schema: String,
+    /// When this was true, by HQ's clock.
+    pub as_of: Timestamp,
+    /// Is the daemon running? If not, this is what the database holds.
+    pub running: bool,
+    /// This program's version.
+    pub version: String,
+    /// Which life of HQ's database this is.
+    pub epoch: EpochId,
+    /// Since when the daemon runs.
+    pub started_at: Option<Timestamp>,
+    /// How long the daemon has been running, in seconds.
+    pub uptime_s: Option<i64>,
+    /// Where offices find it.
+    pub endpoint: Option<String>,
+    /// How much there is.
+    pub totals: Totals,
+    /// How many entries are held for each reason.
+    pub held: BTreeMap<String, u64>,
+    /// Every office, in the order in which they were added.
+    pub offices: Vec<OfficeStatus>,
+}
+
+/// How much there is at HQ.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Totals {
+    /// Offices that are not revoked.
+    pub offices: u64,
+    /// Offices that are connected.
+    pub connected: u64,
+    /// Records.
+    pub records: u64,
+    /// Records in conflict.
+    pub conflicts: u64,
+    /// Entries that are held.
+    pub held: u64,
+}
+
+/// How far an office has come in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OfficeState {
+    /// It has a token and has not joined.
+    Added,
+    /// It has joined.
+    Joined,
+    /// It may no longer come.
+    Revoked,
+}
+
+impl OfficeState {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Added => "added",
+            Self::Joined => "joined",
+            Self::Revoked => "revoked",
+        }
+    }
+}
+
+/// One office, as HQ sees it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct OfficeStatus {
+    /// Its id.
+    pub id: OfficeId,
+    /// Its name in Arabic.
+    pub name_ar: String,
+    /// Its name in English.
+    pub name_en: String,
+    /// How far it has come in.
+    pub state: OfficeState,
+    /// Is a session of it live?
+    pub connected: bool,
+    /// Since when that session lives.
+    pub connected_since: Option<Timestamp>,
+    /// From where it is connected.
+    pub address: Option<String>,
+    /// The round-trip time to it, in milliseconds.
+    pub rtt_ms: Option<u64>,
+    /// When it last said something.
+    pub last_seen: Option<Timestamp>,
+    /// When it was added.
+    pub added_at: Timestamp,
+    /// Until when its token is good, if it has not joined.
+    pub token_expires_at: Option<Timestamp>,
+    /// When it joined.
+    pub joined_at: Option<Timestamp>,
+    /// When it was revoked.
+    pub revoked_at: Option<Timestamp>,
+    /// The agent's version when it joined.
+    pub agent_version: Option<String>,
+    /// How far its clock was ahead of HQ's at its last report, in milliseconds.
+    pub clock_offset_ms: Option<i64>,
+    /// Its journals, oldest first.
+    pub journals: Vec<JournalStatus>,
+    /// How far HQ has the newest of them.
+    pub stored_seq: Seq,
+    /// How many entries it said at its last report that HQ had not acknowledged.
+    pub backlog: Option<u64>,
+    /// How many of its entries are held.
+    pub held: u64,
+    /// How many records it opened.
+    pub records: u64,
+    /// How many of those are in conflict.
+    pub conflicts: u64,
+}
+
+/// One journal of an office.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct JournalStatus {
+    /// Which.
+    pub journal: JournalId,
+    /// How far HQ has it.
+    pub seq: Seq,
+    /// The head there.
+    pub head: Head,
+}
+
+/// What is true of the running daemon only.
+#[derive(Clone, Debug)]
+pub struct Running {
+    /// Since when it runs.
+    pub started_at: UnixMs,
+    /// Where offices find it.
+    pub endpoint: String,
+    /// Who is connected.
+    pub sessions: Sessions,
+}
+
+impl Status {
+    /// The name of this document.
+    pub const SCHEMA: &str = "wasl-hq.status/1";
+
+    /// The status at `now`; `running` only in the daemon.
+    pub async fn build(
+        store: &Store,
+        running: Option<&Running>,
+        now: UnixMs,
+    ) -> Result<Self, StoreError> {
+        let live = running.map(|r| r.sessions.list()).unwrap_or_default();
+        let offices = offices(store, &live).await?;
+        let totals = store.totals().await?;
+        Ok(Self {
+            schema: Self::SCHEMA.to_owned(),
+            as_of: timestamp(now),
+            running: running.is_some(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            epoch: store.epoch(),
+            started_at: running.map(|r| timestamp(r.started_at)),
+            uptime_s: running.map(|r| (now.0 - r.started_at.0) / 1000),
+            endpoint: running.map(|r| r.endpoint.clone()),
+            totals: Totals {
+                offices: count(&offices, |o| o.state != OfficeState::Revoked),
+                connected: count(&offices, |o| o.connected),
+                records: totals.records,
+                conflicts: totals.conflicts,
+                held: totals.held,
+            },
+            held: store.held_totals().await?,
+            offices,
+        })
+    }
+}
+
+/// Every office, with the sessions that are live.
+pub async fn offices(
+    store: &Store,
+    live: &[SessionFacts],
+) -> Result<Vec<OfficeStatus>, StoreError> {
+    let facts = store.offices().await?;
+    Ok(facts.into_iter().map(|f| office(f, live)).collect())
+}
+
+fn office(facts: OfficeFacts, live: &[SessionFacts]) -> OfficeStatus {
+    let session = live.iter().find(|s| s.office == facts.id);
+    let state = match (facts.joined_at, facts.revoked_at) {
+        (_, Some(_)) => OfficeState::Revoked,
+        (Some(_), None) => OfficeState::Joined,
+        (None, None) => OfficeState::Added,
+    };
+    let journal = |(journal, at): &(JournalId, wasl_protocol::id::Position)| JournalStatus {
+        journal: *journal,
+        seq: at.seq,
+        head: at.head,
+    };
+    let journals: Vec<_> = facts.journals.iter().map(journal).collect();
+    OfficeStatus {
+        state,
+        connected: session.is_some(),
+        connected_since: session.map(|s| timestamp(s.since)),
+        address: session.map(|s| s.address.to_string()),
+        rtt_ms: session.map(|s| u64::try_from(s.rtt.as_millis()).unwrap_or(u64::MAX)),
+        last_seen: session.map(|s| s.last_seen).max(facts.last_seen).map(timestamp),
+        added_at: timestamp(facts.added_at),
+        token_expires_at: (state == OfficeState::Added).then(|| timestamp(facts.token_expires_at)),
+        joined_at: facts.joined_at.map(timestamp),
+        revoked_at: facts.revoked_at.map(timestamp),
+        agent_version: facts.agent_version,
+        clock_offset_ms: facts.clock_offset_ms,
+        stored_seq: journals.last().map_or(Seq(0), |j| j.seq),
+        journals,
+        backlog: facts.backlog,
+        held: facts.held,
+        records: facts.records,
+        conflicts: facts.conflicts,
+        id: facts.id,
+        name_ar: facts.name_ar,
+        name_en: facts.name_en,
+    }
+}
+
+fn count(offices: &[OfficeStatus], is: impl Fn(&OfficeStatus) -> bool) -> u64 {
+    offices.iter().filter(|o| is(o)).count() as u64
+}
+
+/// A moment for people; a clock beyond the calendar shows the calendar's end.
+pub fn timestamp(at: UnixMs) -> Timestamp {
+    let end = if at.0 < 0 { Timestamp::MIN } else { Timestamp::MAX };
+    Timestamp::from_millisecond(at.0).unwrap_or(end)
+}

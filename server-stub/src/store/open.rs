@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -73,8 +75,8 @@ struct Inner {
 impl Store {
     /// Makes the database at `path`, or opens it; `unwrap` opens the journals' data keys.
     pub async fn open(path: &Path, unwrap: UnwrapKey, world: World) -> Result<Self, StoreError> {
+        create_private(path)?;
         let options = options(path)
-            .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full);
         let writer = pool(1).connect_with(options).await?;
@@ -167,6 +169,12 @@ impl fmt::Debug for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Store({})", self.0.epoch)
     }
+}
+
+/// Records are in it: only its owner reads it. SQLite gives its other files the same mode.
+fn create_private(path: &Path) -> Result<(), StoreError> {
+    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
+    Ok(file.map(drop).map_err(sqlx::Error::Io)?)
 }
 
 fn options(path: &Path) -> SqliteConnectOptions {

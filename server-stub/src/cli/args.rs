@@ -1,0 +1,116 @@
+//! What can be said to `wasl-hq`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+use wasl_protocol::id::{OfficeId, RecordId};
+
+/// The reference central server of Wasl.
+#[derive(Debug, Parser)]
+#[command(name = "wasl-hq", version, max_term_width = 100)]
+pub(super) struct Args {
+    /// Which installation
+    #[arg(long, global = true, value_name = "DIR", env = "WASL_HQ_DATA_DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Print one JSON document instead of a table
+    #[arg(long, global = true)]
+    pub json: bool,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Make HQ's keys and database
+    Init(Init),
+    /// Serve offices until told to stop
+    Run(Run),
+    /// The offices: who may come
+    #[command(subcommand)]
+    Office(OfficeCommand),
+    /// The records, as HQ has them
+    #[command(subcommand)]
+    Record(RecordCommand),
+    /// The offices' journals
+    #[command(subcommand)]
+    Journal(JournalCommand),
+    /// How HQ and its offices are
+    Status,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Init {
+    /// The UDP address to listen on; port 0 takes any
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub listen: SocketAddr,
+    /// Where offices find HQ, if not where it listens
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub public: Option<String>,
+    /// Where the config-signing key goes; not into the data dir. [default: DIR.config-key]
+    #[arg(long, value_name = "FILE")]
+    pub config_key_out: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Run {
+    /// The database; `sqlite:` is the one in the data dir
+    #[arg(long, value_name = "URL", default_value = super::run::SQLITE)]
+    pub store: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum OfficeCommand {
+    /// Add an office; prints its join token, good for 24 hours and one machine
+    Add {
+        /// A slug such as suq-al-shuyukh
+        id: OfficeId,
+        /// Its name in Arabic
+        #[arg(long)]
+        name_ar: Option<String>,
+        /// Its name in English
+        #[arg(long)]
+        name_en: Option<String>,
+    },
+    /// List the offices
+    List,
+    /// Show one office
+    Show {
+        /// Which office
+        id: OfficeId,
+    },
+    /// Print a new join token for an office that has not joined
+    Token {
+        /// Which office
+        id: OfficeId,
+    },
+    /// Let an office in no more; ends its live session at once
+    Revoke {
+        /// Which office
+        id: OfficeId,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum RecordCommand {
+    /// Show one record
+    Get {
+        /// Which record
+        id: RecordId,
+    },
+    /// List the records
+    List {
+        /// Only those that this office opened
+        #[arg(long, value_name = "ID")]
+        office: Option<OfficeId>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum JournalCommand {
+    /// Walk what is stored of an office's journals and check every link; exit 1 if one is broken
+    Verify {
+        /// Whose journals
+        office: OfficeId,
+    },
+}

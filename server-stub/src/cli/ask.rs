@@ -1,0 +1,150 @@
+//! The console: over its socket, or, while HQ is stopped, the same routes over its database.
+
+use std::io;
+use std::path::PathBuf;
+
+use axum::Router;
+use axum::body::Body;
+use http_body_util::BodyExt;
+use hyper::client::conn::http1;
+use hyper::{Method, Request, Response, header};
+use hyper_util::rt::TokioIo;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::net::UnixStream;
+use tower::ServiceExt;
+
+use crate::console::{Console, Problem};
+use crate::daemon::socket_path;
+use crate::registry::HqKeys;
+use crate::seam::World;
+use crate::store::{DATABASE, Store};
+
+use super::failure::{AGAIN, FAILED, Failure, PERMISSION};
+
+/// Asks the console of one installation.
+pub(super) struct Asker {
+    dir: PathBuf,
+    world: World,
+    json: bool,
+}
+
+enum Door {
+    Running(UnixStream),
+    Stopped(Router),
+}
+
+impl Asker {
+    /// Asks the console of the HQ in `dir`.
+    pub fn new(dir: PathBuf, world: World, json: bool) -> Self {
+        Self { dir, world, json }
+    }
+
+    /// Shows a document: as JSON where that was asked for, else as `people` read it.
+    pub fn show<T: Serialize>(&self, document: &T, people: impl FnOnce(&T) -> String) {
+        if self.json {
+            println!("{}", serde_json::json!(document));
+        } else {
+            println!("{}", people(document));
+        }
+    }
+
+    /// Reads a document. Of a stopped HQ it comes from the database.
+    pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
+        self.call(Method::GET, path, Body::empty()).await
+    }
+
+    /// Changes something; only a running HQ can.
+    pub async fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T, Failure> {
+        let body = serde_json::to_vec(body).expect("our documents are JSON");
+        self.call(Method::POST, path, Body::from(body)).await
+    }
+
+    async fn call<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Body,
+    ) -> Result<T, Failure> {
+        let reading = method == Method::GET;
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::HOST, "wasl-hq")
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(body)
+            .expect("a path of ours is a URI");
+        let (status, bytes) = match self.door().await? {
+            Door::Running(stream) => read(over(stream, request).await?).await?,
+            Door::Stopped(router) => {
+                if reading {
+                    eprintln!("note: HQ is not running; this is what its database holds");
+                }
+                match router.oneshot(request).await {
+                    Ok(response) => read(response).await?,
+                    Err(never) => match never {},
+                }
+            }
+        };
+        let garbled = |e| Failure::new(FAILED, "HQ's answer", e).help("versions may not fit");
+        if status.is_success() {
+            serde_json::from_slice(&bytes).map_err(garbled)
+        } else {
+            Err(serde_json::from_slice::<Problem>(&bytes).map_err(garbled)?.into())
+        }
+    }
+
+    async fn door(&self) -> Result<Door, Failure> {
+        let path = socket_path(&self.dir)?;
+        match UnixStream::connect(&path).await {
+            Ok(stream) => Ok(Door::Running(stream)),
+            Err(e) => match e.kind() {
+                io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
+                    Ok(Door::Stopped(self.stopped().await?))
+                }
+                io::ErrorKind::PermissionDenied => {
+                    let what = path.display().to_string();
+                    Err(Failure::new(PERMISSION, &what, e).help("be the user that runs HQ"))
+                }
+                _ => Err(Failure::new(AGAIN, &path.display().to_string(), e)),
+            },
+        }
+    }
+
+    async fn stopped(&self) -> Result<Router, Failure> {
+        let keys = HqKeys::load(&self.dir)?;
+        let (path, unwrap) = (self.dir.join(DATABASE), keys.unwrap_key().clone());
+        let store = Store::read_only(&path, unwrap, self.world.clone()).await?;
+        Ok(Console { store, world: self.world.clone(), live: None }.router())
+    }
+}
+
+async fn over(
+    stream: UnixStream,
+    request: Request<Body>,
+) -> Result<Response<hyper::body::Incoming>, Failure> {
+    let lost = |e| Failure::new(AGAIN, "HQ did not answer", e).help("is it stopping? try again");
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(lost)?;
+    tokio::select! {
+        answer = sender.send_request(request) => answer.map_err(lost),
+        ended = connection => Err(match ended {
+            Ok(()) => Failure::new(AGAIN, "HQ did not answer", "the connection ended"),
+            Err(e) => lost(e),
+        }),
+    }
+}
+
+async fn read<B>(response: Response<B>) -> Result<(hyper::StatusCode, Vec<u8>), Failure>
+where
+    B: hyper::body::Body,
+    B::Error: std::fmt::Display,
+{
+    let status = response.status();
+    let body = response.into_body().collect().await;
+    let body = body.map_err(|e| Failure::new(AGAIN, "HQ's answer was cut short", e))?;
+    Ok((status, body.to_bytes().to_vec()))
+}

@@ -1,0 +1,85 @@
+//! `office add / list / show / token / revoke`.
+
+use jiff::Timestamp;
+use serde_json::json;
+
+use crate::console::{NewOffice, OfficeDocument, OfficeList, TokenDocument};
+use crate::status::OfficeStatus;
+
+use super::args::OfficeCommand;
+use super::ask::Asker;
+use super::failure::Failure;
+use super::table::{facts, or_dash, table};
+
+/// Does what was said about offices.
+pub(super) async fn office(asker: &Asker, command: OfficeCommand) -> Result<(), Failure> {
+    match command {
+        OfficeCommand::Add { id, name_ar, name_en } => {
+            let new = NewOffice { id, name_ar, name_en };
+            let token: TokenDocument = asker.post("/v1/offices", &new).await?;
+            asker.show(&token, |t| t.token.clone());
+        }
+        OfficeCommand::Token { id } => {
+            let path = format!("/v1/offices/{id}/token");
+            let token: TokenDocument = asker.post(&path, &json!({})).await?;
+            asker.show(&token, |t| t.token.clone());
+        }
+        OfficeCommand::Revoke { id } => {
+            let path = format!("/v1/offices/{id}/revoke");
+            let office: OfficeDocument = asker.post(&path, &json!({})).await?;
+            asker.show(&office, |o| format!("{} is revoked", o.office.id));
+        }
+        OfficeCommand::List => {
+            let list: OfficeList = asker.get("/v1/offices").await?;
+            asker.show(&list, |l| people(&l.items));
+        }
+        OfficeCommand::Show { id } => {
+            let office: OfficeDocument = asker.get(&format!("/v1/offices/{id}")).await?;
+            asker.show(&office, |o| one(&o.office));
+        }
+    }
+    Ok(())
+}
+
+fn people(offices: &[OfficeStatus]) -> String {
+    let row = |o: &OfficeStatus| {
+        [
+            o.id.to_string(),
+            o.state.as_str().to_owned(),
+            if o.connected { "yes" } else { "no" }.to_owned(),
+            o.records.to_string(),
+            o.name_en.clone(),
+            o.name_ar.clone(),
+        ]
+    };
+    let headings = ["office", "state", "connected", "records", "name", "name (Arabic)"];
+    table(headings, offices.iter().map(row).collect())
+}
+
+fn one(o: &OfficeStatus) -> String {
+    let when = |at: Option<Timestamp>| or_dash(at);
+    let mut rows = vec![
+        ("office", o.id.to_string()),
+        ("name", o.name_en.clone()),
+        ("name (Arabic)", o.name_ar.clone()),
+        ("state", o.state.as_str().to_owned()),
+        ("added", o.added_at.to_string()),
+        ("joined", when(o.joined_at)),
+        ("revoked", when(o.revoked_at)),
+        ("connected", o.address.clone().unwrap_or_else(|| "no".to_owned())),
+        ("last seen", when(o.last_seen)),
+        ("agent", or_dash(o.agent_version.as_ref())),
+        ("clock ahead of HQ's", or_dash(o.clock_offset_ms.map(|ms| format!("{ms} ms")))),
+        ("backlog reported", or_dash(o.backlog)),
+        ("records", o.records.to_string()),
+        ("in conflict", o.conflicts.to_string()),
+        ("entries held", o.held.to_string()),
+    ];
+    if let Some(until) = o.token_expires_at {
+        rows.push(("token good until", until.to_string()));
+    }
+    for j in &o.journals {
+        rows.push(("journal", format!("{} stored up to entry {}", j.journal, j.seq)));
+    }
+    facts(rows)
+}

@@ -1,0 +1,41 @@
+//! `run`: the daemon. Also the runtimes under all commands.
+
+use std::future::Future;
+use std::io;
+use std::path::Path;
+
+use tokio::runtime::Builder;
+use tracing_subscriber::EnvFilter;
+
+use crate::daemon;
+use crate::seam::World;
+
+use super::args::Run;
+use super::failure::{FAILED, Failure, SETTINGS};
+
+/// The database in the data dir.
+pub(super) const SQLITE: &str = "sqlite:";
+
+/// What is logged when `WASL_LOG` does not say.
+const LOG: &str = "info";
+
+/// Runs HQ until it is told to stop.
+pub(super) fn run(dir: &Path, options: &Run, world: World) -> Result<(), Failure> {
+    if options.store != SQLITE {
+        let why = "this version keeps its database in the data dir only";
+        return Err(Failure::new(SETTINGS, "--store", why)
+            .help(format!("leave --store out, or say `--store {SQLITE}`")));
+    }
+    let filter = EnvFilter::try_from_env("WASL_LOG").unwrap_or_else(|_| EnvFilter::new(LOG));
+    // A second one in the same process, as in a test, leaves the first in place.
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).try_init();
+    let runtime = Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|e| Failure::new(FAILED, "threads", e))?;
+    Ok(runtime.block_on(daemon::run(dir, world, io::stdout()))?)
+}
+
+/// Runs a command that asks and ends.
+pub(super) fn short(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    let runtime = Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|e| Failure::new(FAILED, "threads", e))?.block_on(command)
+}

@@ -1,0 +1,45 @@
+//! `status`.
+
+use crate::status::{OfficeStatus, Status};
+
+use super::ask::Asker;
+use super::failure::Failure;
+use super::table::{ago, facts, or_dash, table};
+
+/// Shows how HQ and its offices are.
+pub(super) async fn status(asker: &Asker) -> Result<(), Failure> {
+    let status: Status = asker.get("/v1/status").await?;
+    asker.show(&status, people);
+    Ok(())
+}
+
+fn people(s: &Status) -> String {
+    let t = &s.totals;
+    let state = if s.running { "running" } else { "stopped" };
+    let head = facts(vec![
+        ("HQ", format!("{state}, version {}", s.version)),
+        ("endpoint", or_dash(s.endpoint.as_ref())),
+        ("started", if s.running { ago(s.started_at, s.as_of) } else { "-".to_owned() }),
+        ("epoch", s.epoch.to_string()),
+        ("offices", format!("{}, {} connected", t.offices, t.connected)),
+        ("records", format!("{}, {} in conflict", t.records, t.conflicts)),
+        ("entries held", t.held.to_string()),
+    ]);
+    if s.offices.is_empty() {
+        return format!("{head}\n\nNo offices yet: `wasl-hq office add ID` adds one.");
+    }
+    let row = |o: &OfficeStatus| {
+        [
+            o.id.to_string(),
+            if o.connected { "connected" } else { o.state.as_str() }.to_owned(),
+            ago(o.last_seen, s.as_of),
+            o.stored_seq.to_string(),
+            or_dash(o.backlog),
+            o.held.to_string(),
+            o.records.to_string(),
+            o.name_ar.clone(),
+        ]
+    };
+    let headings = ["office", "state", "last seen", "stored", "backlog", "held", "records", "name"];
+    format!("{head}\n\n{}", table(headings, s.offices.iter().map(row).collect()))
+}

@@ -1,0 +1,92 @@
+//! What people read: tables of a fixed order, and text that does a terminal no harm.
+
+use comfy_table::{ContentArrangement, Table, presets};
+use jiff::Timestamp;
+
+/// A table under these headings. Names in Arabic belong into the last column: a terminal that turns
+/// their direction then has nothing beside them to turn along.
+pub(super) fn table<const N: usize>(headings: [&str; N], rows: Vec<[String; N]>) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header(headings);
+    for row in rows {
+        table.add_row(row.map(|cell| harmless(&cell)));
+    }
+    trimmed(&table)
+}
+
+/// Facts under one another, each with its name.
+pub(super) fn facts(rows: Vec<(&str, String)>) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    for (name, fact) in rows {
+        table.add_row([name.to_owned(), harmless(&fact)]);
+    }
+    trimmed(&table)
+}
+
+fn trimmed(table: &Table) -> String {
+    let lines: Vec<_> =
+        table.lines().map(|l| l.trim_end().trim_start_matches(' ').to_owned()).collect();
+    lines.join("\n")
+}
+
+/// Text without the characters that move a terminal's cursor or disguise what stands beside them.
+pub(super) fn harmless(text: &str) -> String {
+    let bad = |c: char| {
+        (c.is_control() && c != '\n')
+            || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.chars().map(|c| if bad(c) { '\u{fffd}' } else { c }).collect()
+}
+
+/// How long ago something was, as people say it.
+pub(super) fn ago(at: Option<Timestamp>, now: Timestamp) -> String {
+    const UNITS: [(i64, &str); 3] = [(86_400, "d"), (3600, "h"), (60, "min")];
+    let Some(at) = at else { return "never".to_owned() };
+    let seconds = now.as_second().saturating_sub(at.as_second()).max(0);
+    match UNITS.iter().find(|(unit, _)| seconds >= *unit) {
+        Some((unit, name)) => format!("{} {name} ago", seconds / unit),
+        None => format!("{seconds} s ago"),
+    }
+}
+
+/// A fact that may not be known.
+pub(super) fn or_dash(fact: Option<impl ToString>) -> String {
+    fact.map_or_else(|| "-".to_owned(), |f| f.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_cannot_move_the_cursor_or_turn_the_line() {
+        assert_eq!(harmless("a\u{1b}[2Jb\u{202e}c"), "a\u{fffd}[2Jb\u{fffd}c");
+        assert_eq!(harmless("سوق الشيوخ"), "سوق الشيوخ");
+    }
+
+    #[test]
+    fn columns_line_up_beside_arabic_names() {
+        let rows = vec![
+            ["nasr".to_owned(), "7".to_owned(), "النصر".to_owned()],
+            ["suq-al-shuyukh".to_owned(), "1344".to_owned(), "سوق الشيوخ".to_owned()],
+        ];
+        let text = table(["office", "records", "name"], rows);
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines.len(), 3);
+        let column = lines[0].find("records").unwrap();
+        assert_eq!(lines[1].find('7'), Some(column));
+        assert_eq!(lines[2].find("1344"), Some(column));
+    }
+
+    #[test]
+    fn ages_are_told_in_one_unit_and_a_clock_that_ran_back_is_not_the_future() {
+        let now = Timestamp::from_second(1_000_000).unwrap();
+        let at = |s: i64| Some(Timestamp::from_second(1_000_000 - s).unwrap());
+        assert_eq!(ago(at(59), now), "59 s ago");
+        assert_eq!(ago(at(7300), now), "2 h ago");
+        assert_eq!(ago(at(-5), now), "0 s ago");
+        assert_eq!(ago(None, now), "never");
+    }
+}

@@ -1,0 +1,178 @@
+//! Offices: add, list, show, token, revoke.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use wasl_protocol::id::OfficeId;
+use wasl_protocol::wire::ByeCode;
+
+use crate::registry::{Minted, mint};
+use crate::status::{self, OfficeStatus, timestamp};
+use crate::store::Added;
+
+use super::{Console, Live, Problem};
+
+/// The longest name of an office, in bytes.
+const NAME_BYTES: usize = 200;
+
+/// An office to add.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewOffice {
+    /// Its id.
+    pub id: OfficeId,
+    /// Its name in Arabic; its id if not given.
+    #[serde(default)]
+    pub name_ar: Option<String>,
+    /// Its name in English; its id if not given.
+    #[serde(default)]
+    pub name_en: Option<String>,
+}
+
+/// A join token, shown once.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct TokenDocument {
+    /// `wasl-hq.token/1`.
+    pub schema: String,
+    /// Which office may join with it.
+    pub office: OfficeId,
+    /// The token.
+    pub token: String,
+    /// Until when, by HQ's clock.
+    pub expires_at: Timestamp,
+}
+
+/// `office list --json`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct OfficeList {
+    /// `wasl-hq.offices/1`.
+    pub schema: String,
+    /// The offices, in the order in which they were added.
+    pub items: Vec<OfficeStatus>,
+}
+
+/// `office show --json`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct OfficeDocument {
+    /// `wasl-hq.office/1`.
+    pub schema: String,
+    /// The office.
+    #[serde(flatten)]
+    pub office: OfficeStatus,
+}
+
+pub(super) async fn list(State(console): State<Arc<Console>>) -> Result<Json<OfficeList>, Problem> {
+    let items = offices(&console).await?;
+    Ok(Json(OfficeList { schema: "wasl-hq.offices/1".to_owned(), items }))
+}
+
+pub(super) async fn show(
+    State(console): State<Arc<Console>>,
+    Path(id): Path<String>,
+) -> Result<Json<OfficeDocument>, Problem> {
+    document(&console, &office_id(&id)?).await
+}
+
+pub(super) async fn add(
+    State(console): State<Arc<Console>>,
+    body: Result<Json<NewOffice>, JsonRejection>,
+) -> Result<(StatusCode, Json<TokenDocument>), Problem> {
+    let live = console.live()?;
+    let Json(new) = body.map_err(|e| Problem::bad_request(e.body_text()))?;
+    if new.id.is_hq() {
+        return Err(Problem::bad_request("hq is the name of headquarters itself"));
+    }
+    let (name_ar, name_en) = (name(&new, new.name_ar.as_ref())?, name(&new, new.name_en.as_ref())?);
+    let minted = minted(&console, live, &new.id);
+    let token = (minted.hash, minted.expires_at);
+    match console.store.add_office(&new.id, (&name_ar, &name_en), token).await? {
+        Added::Yes => Ok((StatusCode::CREATED, Json(token_document(&minted)))),
+        _ => Err(conflict(&new.id, "it is there already")
+            .help(format!("`wasl-hq office token {}` prints a new token for it", new.id))),
+    }
+}
+
+pub(super) async fn token(
+    State(console): State<Arc<Console>>,
+    Path(id): Path<String>,
+) -> Result<(StatusCode, Json<TokenDocument>), Problem> {
+    let (live, id) = (console.live()?, office_id(&id)?);
+    let minted = minted(&console, live, &id);
+    match console.store.new_token(&id, minted.hash, minted.expires_at).await? {
+        Added::Unknown => Err(unknown(&id)),
+        Added::Joined => Err(conflict(&id, "it has joined, and one machine joins as one office")),
+        Added::Revoked => Err(conflict(&id, "it is revoked, for good")),
+        Added::Yes | Added::Exists => Ok((StatusCode::CREATED, Json(token_document(&minted)))),
+    }
+}
+
+pub(super) async fn revoke(
+    State(console): State<Arc<Console>>,
+    Path(id): Path<String>,
+) -> Result<Json<OfficeDocument>, Problem> {
+    let (live, id) = (console.live()?, office_id(&id)?);
+    if !console.store.revoke(&id).await? {
+        return Err(unknown(&id));
+    }
+    // Durable first: a session that ends now cannot come back.
+    live.running.sessions.end(&id, ByeCode::Revoked);
+    tracing::info!(office = %id, "an office was revoked");
+    document(&console, &id).await
+}
+
+/// An office's id in a path.
+pub(super) fn office_id(text: &str) -> Result<OfficeId, Problem> {
+    text.parse().map_err(|e| Problem::bad_request(format!("{e}")))
+}
+
+/// There is no such office.
+pub(super) fn unknown(id: &OfficeId) -> Problem {
+    Problem::not_found(format!("there is no office {id}"))
+        .help("`wasl-hq office list` shows all of them")
+}
+
+async fn offices(console: &Console) -> Result<Vec<OfficeStatus>, Problem> {
+    let live = console.live.as_ref().map(|l| l.running.sessions.list()).unwrap_or_default();
+    Ok(status::offices(&console.store, &live).await?)
+}
+
+async fn document(console: &Console, id: &OfficeId) -> Result<Json<OfficeDocument>, Problem> {
+    let office = offices(console).await?.into_iter().find(|o| o.id == *id);
+    let office = office.ok_or_else(|| unknown(id))?;
+    Ok(Json(OfficeDocument { schema: "wasl-hq.office/1".to_owned(), office }))
+}
+
+fn minted(console: &Console, live: &Live, id: &OfficeId) -> Minted {
+    mint(id.clone(), live.hq, live.running.endpoint.clone(), &console.world)
+}
+
+fn token_document(minted: &Minted) -> TokenDocument {
+    TokenDocument {
+        schema: "wasl-hq.token/1".to_owned(),
+        office: minted.token.office.clone(),
+        token: minted.token.to_string(),
+        expires_at: timestamp(minted.expires_at),
+    }
+}
+
+fn conflict(id: &OfficeId, why: &str) -> Problem {
+    Problem::new(StatusCode::CONFLICT, "office", &format!("office {id}"), why)
+}
+
+/// A name that can be shown anywhere, or the office's id.
+fn name(new: &NewOffice, name: Option<&String>) -> Result<String, Problem> {
+    let Some(name) = name else { return Ok(new.id.to_string()) };
+    let value = serde_json::Value::String(name.clone());
+    wasl_protocol::json::check_text(&value, "name")
+        .map_err(|e| Problem::bad_request(e.to_string()))?;
+    if name.trim().is_empty() || name.len() > NAME_BYTES || name.contains(['\n', '\t']) {
+        let want = format!("name: must be one line of 1 to {NAME_BYTES} bytes");
+        return Err(Problem::bad_request(want));
+    }
+    Ok(name.clone())
+}
