@@ -2,10 +2,13 @@
 //!
 //! Lines are prepared and handed to the engine while earlier ones still wait for the disk, so that
 //! one turn of the engine takes in many. A bad line is answered and the rest go on.
+//!
+//! An answer that ends well has answered every line. If the daemon stops before that, the body of
+//! the answer is cut short, as HTTP can tell.
 
-use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::body::{Body, BodyDataStream, Bytes};
 use axum::extract::State;
@@ -54,25 +57,36 @@ pub(super) async fn enroll(
     body: Body,
 ) -> Result<Response, Problem> {
     want_type(&headers, "application/x-ndjson")?;
+    let cut = Arc::new(AtomicBool::new(false));
     let input = Input {
         body: body.into_data_stream(),
         lines: Lines::new(limits::POSTED_BYTES),
         stop: intake.stop.clone(),
+        cut: cut.clone(),
         ended: false,
     };
+    let last = stream::iter([()])
+        .filter_map(move |()| std::future::ready(cut.load(Ordering::Relaxed).then_some(Err(Cut))));
     let answers = lines_of(input)
         .then(move |line| hand_over(intake.clone(), line))
         .buffered(IN_FLIGHT)
         .ready_chunks(IN_FLIGHT)
-        .map(|answers| Ok::<_, Infallible>(text(&answers)));
+        .map(|answers| Ok(text(&answers)))
+        .chain(last);
     let kind = [(header::CONTENT_TYPE, "application/x-ndjson")];
     Ok((kind, Body::from_stream(answers)).into_response())
 }
+
+/// The input was not taken to its end.
+#[derive(Debug, thiserror::Error)]
+#[error("the daemon is stopping, or the input was cut short")]
+struct Cut;
 
 struct Input {
     body: BodyDataStream,
     lines: Lines,
     stop: watch::Receiver<bool>,
+    cut: Arc<AtomicBool>,
     ended: bool,
 }
 
@@ -88,12 +102,15 @@ fn lines_of(input: Input) -> Pin<Box<impl Stream<Item = Line> + Send>> {
             }
             let arrived = tokio::select! {
                 arrived = input.body.next() => arrived,
-                _ = input.stop.wait_for(|stop| *stop) => return None,
+                _ = input.stop.wait_for(|stop| *stop) => Some(Err(axum::Error::new(Cut))),
             };
             match arrived {
                 Some(Ok(bytes)) => input.lines.feed(bytes),
-                // Cut short: what came of the last line may be only its beginning.
-                Some(Err(_)) => return None,
+                // What came of the last line may be only its beginning.
+                Some(Err(_)) => {
+                    input.cut.store(true, Ordering::Relaxed);
+                    return None;
+                }
                 None => {
                     input.ended = true;
                     return input.lines.last_line().map(|line| (line, input));

@@ -14,15 +14,17 @@ mod serve; // the sockets
 use std::fmt;
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
-use tokio::sync::{Notify, Semaphore, watch};
+use axum::{Json, Router};
+use serde::{Deserialize, Serialize};
+use tokio::sync::{Semaphore, watch};
 
 pub use enroll::{Answer, IN_FLIGHT};
+pub use lines::{Line, Lines};
 pub use prepare::{Door, Unfit};
 pub use problem::Problem;
 pub use records::{EnrolledReport, ListItem, RecordList};
@@ -35,8 +37,8 @@ pub type StatusSource = Arc<dyn Fn() -> Bytes + Send + Sync>;
 pub struct Intake {
     /// Where enrollments come in.
     pub door: Door,
-    /// Wakes the link.
-    pub kick: Arc<Notify>,
+    /// Wakes the link: each increase is a wish to be level with HQ now.
+    pub kicks: watch::Sender<u64>,
     /// What `status` says.
     pub status: StatusSource,
     /// Set to true when the daemon stops: no more lines are taken from a stream.
@@ -76,9 +78,20 @@ async fn status(State(intake): State<Arc<Intake>>) -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "application/json")], (intake.status)())
 }
 
-async fn sync(State(intake): State<Arc<Intake>>) -> StatusCode {
-    intake.kick.notify_one();
-    StatusCode::ACCEPTED
+/// The answer to a wish to be level with HQ now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kicked {
+    /// The number of the wish: `sync.level_kicks` in the status reaches it once it is granted.
+    pub kick: u64,
+}
+
+async fn sync(State(intake): State<Arc<Intake>>) -> impl IntoResponse {
+    let mut kick = 0;
+    intake.kicks.send_modify(|kicks| {
+        *kicks += 1;
+        kick = *kicks;
+    });
+    (StatusCode::ACCEPTED, Json(Kicked { kick }))
 }
 
 /// Ready means that enrollments are taken; HQ has no part in it.

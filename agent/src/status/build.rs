@@ -1,0 +1,138 @@
+//! Facts in, document out: pure.
+
+use wasl_protocol::id::Position;
+use wasl_protocol::units::{Seq, UnixMs};
+
+use super::document::{
+    AgentStatus, ClockStatus, ConfigStatus, IdentityStatus, JournalStatus, LinkStatus,
+    OfficeStatus, Overall, RecordsStatus, Severity, Status, SyncStatus, Warning, timestamp,
+};
+use super::warnings::warnings;
+use crate::engine::{Facts, Refused};
+use crate::facts::{LinkFacts, LinkPhase};
+use crate::settings::Settings;
+
+/// What does not change while a daemon runs.
+#[derive(Clone, Debug)]
+pub struct Known {
+    /// The office.
+    pub office: OfficeStatus,
+    /// The daemon.
+    pub agent: AgentStatus,
+    /// The keys.
+    pub identity: IdentityStatus,
+    /// The thresholds.
+    pub settings: Settings,
+}
+
+/// The time, and what it has shown of the pace of things.
+#[derive(Clone, Copy, Debug)]
+pub struct Clocks {
+    /// The wall clock.
+    pub now: UnixMs,
+    /// In how many seconds the disk will be full.
+    pub fill_eta_s: Option<u64>,
+    /// In how many seconds HQ will have everything.
+    pub sync_eta_s: Option<u64>,
+}
+
+/// The document.
+pub fn build(known: &Known, facts: &Facts, link: &LinkFacts, clocks: Clocks) -> Status {
+    let failed = facts.closed == Some(Refused::Poisoned);
+    let warnings = warnings(known, facts, link, clocks);
+    let level = link.state != LinkPhase::Up || link.level_at >= link.since;
+    let synced = facts.backlog == 0 && facts.fork.is_none() && level;
+    Status {
+        schema: Status::SCHEMA.to_owned(),
+        overall: overall(&warnings),
+        summary: summary(&warnings, facts, link),
+        synced,
+        safe_to_power_off: !failed,
+        intake_open: facts.closed.is_none(),
+        as_of: timestamp(clocks.now),
+        office: known.office.clone(),
+        agent: known.agent.clone(),
+        link: link_status(link),
+        sync: sync_status(facts, link, clocks),
+        records: RecordsStatus { total: facts.records, conflicts: facts.conflicts },
+        journal: JournalStatus {
+            bytes: facts.journal_bytes,
+            free_bytes: facts.free_bytes,
+            fill_eta_s: clocks.fill_eta_s,
+            fsync_p99_ms: facts.fsync_p99_ms,
+            last_verify: None,
+            read_only: failed,
+            mirror: None,
+        },
+        config: ConfigStatus::default(),
+        identity: known.identity.clone(),
+        clock: clock_status(known, link),
+        warnings,
+    }
+}
+
+fn overall(warnings: &[Warning]) -> Overall {
+    match warnings.iter().map(|w| w.severity).max() {
+        None => Overall::Ok,
+        Some(Severity::Warn) => Overall::Warn,
+        Some(Severity::Crit) => Overall::Crit,
+    }
+}
+
+fn summary(warnings: &[Warning], facts: &Facts, link: &LinkFacts) -> String {
+    if let Some(worst) = warnings.first() {
+        let more = match warnings.len() - 1 {
+            0 => String::new(),
+            n => format!(", and {n} more"),
+        };
+        return format!("{}{more}", worst.title);
+    }
+    match (facts.backlog, link.state) {
+        (0, LinkPhase::Up) => "HQ has everything".to_owned(),
+        (0, _) => "HQ has everything that was written here; no link now".to_owned(),
+        (n, LinkPhase::Up) => format!("syncing: {n} to go"),
+        (n, _) => format!("no link now: {n} wait here, safe on disk"),
+    }
+}
+
+fn link_status(link: &LinkFacts) -> LinkStatus {
+    LinkStatus {
+        state: link.state,
+        since: link.since.map(timestamp),
+        endpoint: link.endpoint.clone(),
+        rtt_ms: link.rtt_ms,
+        last_up_at: link.last_up_at.map(timestamp),
+        last_error: link.last_error.clone(),
+        next_attempt_at: link.next_attempt_at.map(timestamp),
+        attempts: link.attempts,
+    }
+}
+
+fn sync_status(facts: &Facts, link: &LinkFacts, clocks: Clocks) -> SyncStatus {
+    let seq = |at: Option<Position>| at.map_or(Seq(0), |p| p.seq);
+    SyncStatus {
+        journal: facts.journals.last().map(|(id, _)| *id),
+        head_seq: seq(facts.journals.last().map(|(_, at)| *at)),
+        stored_seq: seq(facts.stored),
+        stable_seq: seq(facts.stable),
+        backlog_records: facts.backlog,
+        backlog_bytes: facts.backlog_bytes,
+        blobs_pending: 0, // no entry of this version names a blob
+        oldest_unacked_at: facts.oldest_unacked_at.map(timestamp),
+        last_ack_at: facts.last_ack_at.map(timestamp),
+        eta_s: clocks.sync_eta_s,
+        held: facts.held,
+        level_at: link.level_at.map(timestamp),
+        level_kicks: link.level_kicks,
+    }
+}
+
+fn clock_status(known: &Known, link: &LinkFacts) -> ClockStatus {
+    let warn_ms = known.settings.status.clock_warn_s.saturating_mul(1000);
+    let trust = match link.clock_offset_ms {
+        None => "unknown",
+        Some(ms) if ms.unsigned_abs() > warn_ms => "off",
+        Some(_) => "ok",
+    };
+    ClockStatus { offset_ms: link.clock_offset_ms, trust: trust.to_owned() }
+}

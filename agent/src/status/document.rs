@@ -1,0 +1,251 @@
+//! The document `wasl.status/1`. Moments are RFC 3339 text in UTC; what is not known is null.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use wasl_protocol::id::{JournalId, OfficeId};
+use wasl_protocol::units::{Seq, UnixMs};
+
+use crate::facts::{LinkError, LinkPhase};
+
+/// How the office is, in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Overall {
+    /// Nothing is wrong.
+    Ok,
+    /// Something wants attention.
+    Warn,
+    /// Something wants attention now.
+    Crit,
+    /// The daemon does not say.
+    Unknown,
+}
+
+/// How bad a warning is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// Wants attention.
+    Warn,
+    /// Wants attention now.
+    Crit,
+}
+
+/// Everything `status` says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    /// `wasl.status/1`.
+    pub schema: String,
+    /// The verdict.
+    pub overall: Overall,
+    /// The verdict in one sentence.
+    pub summary: String,
+    /// Has HQ everything that was written here, and, while the link is up, this office everything
+    /// that HQ had for it when the link came up?
+    pub synced: bool,
+    /// Is everything that was acknowledged on this disk? Then a power cut loses nothing.
+    pub safe_to_power_off: bool,
+    /// Are enrollments taken?
+    pub intake_open: bool,
+    /// When this was so.
+    pub as_of: Timestamp,
+    /// Which office.
+    pub office: OfficeStatus,
+    /// The daemon.
+    pub agent: AgentStatus,
+    /// The link to HQ.
+    pub link: LinkStatus,
+    /// How far HQ has what was written here.
+    pub sync: SyncStatus,
+    /// The records of this office.
+    pub records: RecordsStatus,
+    /// The journal and its disk.
+    pub journal: JournalStatus,
+    /// The config in force.
+    pub config: ConfigStatus,
+    /// The office's keys.
+    pub identity: IdentityStatus,
+    /// Our clock against HQ's.
+    pub clock: ClockStatus,
+    /// What is wrong, the worst first.
+    pub warnings: Vec<Warning>,
+}
+
+/// Which office.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OfficeStatus {
+    /// Its id.
+    pub id: OfficeId,
+    /// Its name in Arabic.
+    pub name_ar: String,
+    /// Its name in English.
+    pub name_en: String,
+}
+
+/// The daemon.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentStatus {
+    /// Its version.
+    pub version: String,
+    /// Its process.
+    pub pid: u32,
+    /// When it started.
+    pub started_at: Timestamp,
+}
+
+/// The link to HQ.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkStatus {
+    /// How it is.
+    pub state: LinkPhase,
+    /// Since when.
+    pub since: Option<Timestamp>,
+    /// The endpoint in use or last tried.
+    pub endpoint: Option<String>,
+    /// The round-trip time in milliseconds, while it is up.
+    pub rtt_ms: Option<u64>,
+    /// When it was last up.
+    pub last_up_at: Option<Timestamp>,
+    /// What went wrong last.
+    pub last_error: Option<LinkError>,
+    /// When it is tried next.
+    pub next_attempt_at: Option<Timestamp>,
+    /// How many attempts have failed in a row.
+    pub attempts: u32,
+}
+
+/// How far HQ has what was written here.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SyncStatus {
+    /// The newest journal.
+    pub journal: Option<JournalId>,
+    /// Its last entry.
+    pub head_seq: Seq,
+    /// The last entry that HQ has fsynced.
+    pub stored_seq: Seq,
+    /// The last entry that is in a copy declared off-site.
+    pub stable_seq: Seq,
+    /// How many entries HQ has not.
+    pub backlog_records: u64,
+    /// The same in bytes.
+    pub backlog_bytes: u64,
+    /// How many blobs HQ has not.
+    pub blobs_pending: u64,
+    /// When the oldest entry that HQ has not was written.
+    pub oldest_unacked_at: Option<Timestamp>,
+    /// When HQ's last receipt came.
+    pub last_ack_at: Option<Timestamp>,
+    /// In how many seconds HQ will have everything, at the pace of the last minute.
+    pub eta_s: Option<u64>,
+    /// How many of our entries HQ holds back.
+    pub held: u64,
+    /// When HQ last said that all it had for this office is on this disk.
+    pub level_at: Option<Timestamp>,
+    /// How many calls of `wasl sync` that word of HQ's has answered since the daemon started.
+    pub level_kicks: u64,
+}
+
+/// The records of this office.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordsStatus {
+    /// How many.
+    pub total: u64,
+    /// How many of them are in conflict.
+    pub conflicts: u64,
+}
+
+/// The journal and its disk.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct JournalStatus {
+    /// How long its files are, in bytes.
+    pub bytes: u64,
+    /// How many bytes are free on its disk.
+    pub free_bytes: u64,
+    /// In how many seconds the disk will be full, at the pace since the daemon started.
+    pub fill_eta_s: Option<u64>,
+    /// The 99th percentile of the last fsyncs, in milliseconds.
+    pub fsync_p99_ms: f64,
+    /// The last verification.
+    pub last_verify: Option<Verified>,
+    /// Has a write failed, so that nothing more is written?
+    pub read_only: bool,
+    /// The second copy, where one is kept.
+    pub mirror: Option<String>,
+}
+
+/// A verification of the journal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verified {
+    /// When.
+    pub at: Timestamp,
+    /// `ok`, or the first thing that is wrong.
+    pub result: String,
+}
+
+/// The config in force. One serial over the whole fleet; null while HQ has sent none.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfigStatus {
+    /// The edition that runs.
+    pub running: Option<u64>,
+    /// The edition that HQ wants.
+    pub desired: Option<u64>,
+    /// What became of the last one.
+    pub state: Option<String>,
+    /// When one was last tried.
+    pub last_attempt: Option<Timestamp>,
+}
+
+/// The office's keys.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IdentityStatus {
+    /// The first 16 hex digits of the transport key's hash, as HQ shows it.
+    pub key: String,
+    /// Where the key that opens the office's secrets is kept.
+    pub key_store: String,
+}
+
+/// Our clock against HQ's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClockStatus {
+    /// Ours minus HQ's in milliseconds, as of the last Welcome.
+    pub offset_ms: Option<i64>,
+    /// `unknown`, `ok` or `off`.
+    pub trust: String,
+}
+
+/// Something that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Warning {
+    /// A constant word.
+    pub code: String,
+    /// How bad.
+    pub severity: Severity,
+    /// Since when.
+    pub since: Option<Timestamp>,
+    /// What, in few words.
+    pub title: String,
+    /// Why, and what follows from it.
+    pub text: String,
+    /// What to do next.
+    pub action: String,
+}
+
+impl Status {
+    /// The name of this document.
+    pub const SCHEMA: &str = "wasl.status/1";
+
+    /// The same, told by someone else than a live daemon: everything in it was so once.
+    #[must_use]
+    pub fn no_longer(mut self, summary: String) -> Self {
+        self.overall = Overall::Unknown;
+        self.summary = summary;
+        self.intake_open = false;
+        self
+    }
+}
+
+/// The moment as a timestamp; one that no calendar holds is the nearest that it does.
+pub fn timestamp(at: UnixMs) -> Timestamp {
+    let nearest = if at.0 < 0 { Timestamp::MIN } else { Timestamp::MAX };
+    Timestamp::from_millisecond(at.0).unwrap_or(nearest)
+}

@@ -1,0 +1,78 @@
+//! `status.json`: the document on disk, for when the daemon does not answer.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use wasl_protocol::units::UnixMs;
+
+use super::document::Status;
+use crate::seam::Disk;
+
+/// The daemon writes it this often, in milliseconds.
+pub const WRITTEN_EVERY_MS: u64 = 10_000;
+
+/// Older than this it is stale, in milliseconds.
+pub const STALE_AFTER_MS: i64 = 30_000;
+
+const FILE: &str = "status.json";
+
+/// Where the service manager keeps the folders of running services.
+const RUNTIME_TOP: &str = "/run";
+
+/// Where it keeps the data dirs of services.
+const STATE_TOP: &str = "/var/lib";
+
+/// No status is on disk that can be shown.
+#[derive(Debug, thiserror::Error)]
+pub enum StatusFileError {
+    /// None was ever written.
+    #[error("the daemon is stopped, and has left no status.json in {}", .0.display())]
+    None(PathBuf),
+    /// It does not read.
+    #[error("{}: not a status of this version: {why}", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        why: serde_json::Error,
+    },
+}
+
+/// Where the daemon of `dir` writes it: in the runtime folder that the service manager names, else
+/// in `dir` itself.
+pub fn place(dir: &Path, runtime: Option<&Path>) -> PathBuf {
+    runtime.unwrap_or(dir).join(FILE)
+}
+
+/// Replaces the file: at every moment the old document or the new is there, whole. Not synced:
+/// after a power cut nobody needs it.
+pub fn write(disk: &dyn Disk, path: &Path, status: &Status) -> io::Result<()> {
+    let aside = path.with_added_extension("new");
+    disk.remove(&aside)?;
+    let text = serde_json::to_vec(status).map_err(io::Error::other)?;
+    disk.create(&aside)?.write_at(&text, 0)?;
+    disk.rename(&aside, path)
+}
+
+/// The newest document that the daemon of `dir` left, and how many milliseconds old it is.
+pub fn newest(dir: &Path, now: UnixMs) -> Result<(Status, i64), StatusFileError> {
+    let mut newest: Option<Status> = None;
+    for folder in [Some(dir.to_owned()), runtime(dir)].into_iter().flatten() {
+        let path = folder.join(FILE);
+        let Ok(text) = std::fs::read(&path) else { continue };
+        let status: Status = serde_json::from_slice(&text)
+            .map_err(|why| StatusFileError::Malformed { path, why })?;
+        if newest.as_ref().is_none_or(|n| n.as_of < status.as_of) {
+            newest = Some(status);
+        }
+    }
+    let status = newest.ok_or_else(|| StatusFileError::None(dir.to_owned()))?;
+    let age_ms = now.0.saturating_sub(status.as_of.as_millisecond());
+    Ok((status, age_ms))
+}
+
+/// The runtime folder that belongs to a data dir of the service manager's.
+fn runtime(dir: &Path) -> Option<PathBuf> {
+    let service = dir.strip_prefix(STATE_TOP).ok()?;
+    Some(Path::new(RUNTIME_TOP).join(service))
+}

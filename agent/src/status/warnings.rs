@@ -1,0 +1,174 @@
+//! What is wrong, and what to do: each warning from the facts that show it.
+
+use wasl_protocol::units::UnixMs;
+
+use super::build::{Clocks, Known};
+use super::document::{Severity, Warning, timestamp};
+use super::table::{ago, bytes};
+use crate::engine::{Facts, Refused};
+use crate::facts::{LinkFacts, LinkPhase};
+
+const S_PER_DAY: u64 = 86_400;
+
+/// All that is wrong, the worst first.
+pub(super) fn warnings(
+    known: &Known,
+    facts: &Facts,
+    link: &LinkFacts,
+    clocks: Clocks,
+) -> Vec<Warning> {
+    let all = [
+        closed(facts),
+        fork(facts),
+        refused(link),
+        disk(known, facts, clocks),
+        unacked(known, facts, clocks),
+        link_down(known, link, clocks),
+        clock(known, link),
+        held(facts),
+    ];
+    let mut all: Vec<_> = all.into_iter().flatten().collect();
+    all.sort_by_key(|w| std::cmp::Reverse(w.severity));
+    all
+}
+
+fn warning(code: &str, severity: Severity, title: &str, text: String, action: &str) -> Warning {
+    let (code, title, action) = (code.to_owned(), title.to_owned(), action.to_owned());
+    Warning { code, severity, since: None, title, text, action }
+}
+
+fn closed(facts: &Facts) -> Option<Warning> {
+    let (code, title, text, action) = match facts.closed.as_ref()? {
+        Refused::DiskFull => (
+            "disk-full",
+            "the disk is full: no enrollment is taken",
+            format!("{} are free; intake reopens by itself", bytes(facts.free_bytes)),
+            "free some space on the journal's disk",
+        ),
+        Refused::Poisoned => (
+            "journal-failed",
+            "the journal's disk failed: no enrollment is taken",
+            "a write failed, so nothing after it is believed; what was answered is safe".to_owned(),
+            "check the disk, then restart the daemon",
+        ),
+        _ => (
+            "intake-closed",
+            "no enrollment is taken",
+            "the daemon is stopping".to_owned(),
+            "start the daemon again",
+        ),
+    };
+    Some(warning(code, Severity::Crit, title, text, action))
+}
+
+fn fork(facts: &Facts) -> Option<Warning> {
+    let common = facts.fork?;
+    Some(warning(
+        "fork",
+        Severity::Crit,
+        "HQ has another history of this journal",
+        format!("both agree up to entry {common} only: this data dir was restored or copied"),
+        "leave both copies as they are and call headquarters",
+    ))
+}
+
+fn refused(link: &LinkFacts) -> Option<Warning> {
+    if link.state != LinkPhase::Refused {
+        return None;
+    }
+    let text = link.last_error.as_ref().map_or("HQ gave no reason".to_owned(), |e| e.text.clone());
+    let (title, action) = ("HQ refuses this office", "call headquarters: `wasl-hq office show ID`");
+    let mut w = warning("refused", Severity::Crit, title, text, action);
+    w.since = link.since.map(timestamp);
+    Some(w)
+}
+
+fn disk(known: &Known, facts: &Facts, clocks: Clocks) -> Option<Warning> {
+    let (left_s, limits) = (clocks.fill_eta_s?, &known.settings.status);
+    let severity = severity(
+        left_s,
+        |s| s < limits.disk_warn_days.saturating_mul(S_PER_DAY),
+        |s| s < limits.disk_crit_days.saturating_mul(S_PER_DAY),
+    )?;
+    let text = format!("{} are free: full in {}", bytes(facts.free_bytes), ago(left_s));
+    let action = "free some space on the journal's disk, or move the data dir to a larger one";
+    Some(warning("disk-runway", severity, "the disk will soon be full", text, action))
+}
+
+fn unacked(known: &Known, facts: &Facts, clocks: Clocks) -> Option<Warning> {
+    let (oldest, limits) = (facts.oldest_unacked_at?, &known.settings.status);
+    let waited_s = worked_s(known, oldest, clocks.now);
+    let severity =
+        severity(waited_s, |s| s > limits.unacked_warn_s, |s| s > limits.unacked_crit_s)?;
+    let text = format!(
+        "{} entries wait, the oldest for {} of working time; they are safe on this disk only",
+        facts.backlog,
+        ago(waited_s)
+    );
+    let title = "HQ has not had everything for long";
+    let mut w = warning("unacked", severity, title, text, "bring the link up, then `wasl sync`");
+    w.since = Some(timestamp(oldest));
+    Some(w)
+}
+
+fn link_down(known: &Known, link: &LinkFacts, clocks: Clocks) -> Option<Warning> {
+    if matches!(link.state, LinkPhase::Up | LinkPhase::Refused) {
+        return None;
+    }
+    let started_at = UnixMs(known.agent.started_at.as_millisecond());
+    let down_since = link.last_up_at.unwrap_or(started_at);
+    let down_s = worked_s(known, down_since, clocks.now);
+    if down_s <= known.settings.status.unacked_warn_s {
+        return None;
+    }
+    let why = link.last_error.as_ref().map_or(String::new(), |e| format!(": {}", e.text));
+    let text = format!("down for {} of working time{why}", ago(down_s));
+    let (title, action) = ("the link to HQ is down", "check the modem or the antenna");
+    let mut w = warning("link-down", Severity::Warn, title, text, action);
+    w.since = Some(timestamp(down_since));
+    Some(w)
+}
+
+fn clock(known: &Known, link: &LinkFacts) -> Option<Warning> {
+    let (offset_ms, limits) = (link.clock_offset_ms?, &known.settings.status);
+    let off_s = offset_ms.unsigned_abs() / 1000;
+    let severity = severity(
+        offset_ms.unsigned_abs(),
+        |ms| ms > limits.clock_warn_s.saturating_mul(1000),
+        |ms| ms > limits.clock_crit_s.saturating_mul(1000),
+    )?;
+    let way = if offset_ms > 0 { "ahead of" } else { "behind" };
+    let text = format!("{} {way} HQ's; enrolling and syncing go on", ago(off_s));
+    let action = "set the clock, or switch on time synchronisation";
+    Some(warning("clock-off", severity, "the clock is off", text, action))
+}
+
+fn held(facts: &Facts) -> Option<Warning> {
+    if facts.held == 0 {
+        return None;
+    }
+    let text = format!("{} entries are stored at HQ and not applied", facts.held);
+    let action = "call headquarters: `wasl-hq held list`";
+    Some(warning("held", Severity::Warn, "HQ holds entries back", text, action))
+}
+
+fn severity(
+    value: u64,
+    warn: impl Fn(u64) -> bool,
+    crit: impl Fn(u64) -> bool,
+) -> Option<Severity> {
+    match (warn(value), crit(value)) {
+        (_, true) => Some(Severity::Crit),
+        (true, false) => Some(Severity::Warn),
+        (false, false) => None,
+    }
+}
+
+/// The working time from `from` to `to`, in seconds. Without working hours every hour counts.
+fn worked_s(known: &Known, from: UnixMs, to: UnixMs) -> u64 {
+    let ms = match &known.settings.working_hours {
+        Some(hours) => hours.between_ms(from, to),
+        None => to.0.saturating_sub(from.0).max(0).unsigned_abs(),
+    };
+    ms / 1000
+}
