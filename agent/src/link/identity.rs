@@ -142,5 +142,5 @@ fn provider() -> Arc<CryptoProvider> {
 }
 
 /// What comes before the 32 bytes of an Ed25519 seed in PKCS#8, version 1 (RFC 8410, section 7).
-const PKCS8_ED25519: [u8; 16] =
+pub(super) const PKCS8_ED25519: [u8; 16] =
     [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];

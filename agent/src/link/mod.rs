@@ -1,17 +1,21 @@
 //! QUIC to HQ: dial, join, pump, pace. Knows the engine by its handle and no other edge.
 
-mod board;
-mod dial; // from host:port to a connection
-mod failure; // what goes wrong, and when to try again
 mod identity; // keys for names
+mod failure; // what goes wrong, and when to try again
+mod dial; // from host:port to a connection
 mod join; // the one conversation of a stranger
-mod pace; // how long to wait
+mod stream; // messages onto and off streams
 mod pump; // drives one session
-mod stream; // messages onto and off streams // tells the others how it is
+mod board; // tells the others how it is
+mod pace; // how long to wait
+
+#[cfg(test)]
+mod tests; // dialling and joining, against a hand-made HQ
 
 use std::time::Duration;
 
 use tokio::sync::watch;
+use wasl_protocol::id::OfficeId;
 use wasl_protocol::join::ALPN;
 use wasl_protocol::keys::{SignKey, VerifyKey};
 use wasl_protocol::wire::{Bye, ByeCode};
@@ -35,6 +39,8 @@ pub struct LinkConfig {
     pub world: World,
     /// The engine.
     pub handle: Handle,
+    /// Our own id: states for another office are not taken.
+    pub office: OfficeId,
     /// Who we are to HQ, and how we know it.
     pub credentials: Credentials,
     /// Signs what is sent.

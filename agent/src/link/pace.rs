@@ -64,7 +64,9 @@ mod tests {
         (0..200)
             .map(|_| {
                 let mut pace = Pace::new(FIRST, CAP);
-                (0..failure).for_each(|_| drop(pace.failed(Duration::ZERO)));
+                for _ in 0..failure {
+                    pace.failed(Duration::ZERO);
+                }
                 pace.failed(Duration::ZERO)
             })
             .collect()
@@ -91,7 +93,9 @@ mod tests {
     #[test]
     fn a_session_that_lived_makes_the_next_wait_a_first_one() {
         let mut pace = Pace::new(FIRST, CAP);
-        (0..20).for_each(|_| drop(pace.failed(Duration::ZERO)));
+        for _ in 0..20 {
+            pace.failed(Duration::ZERO);
+        }
         assert_eq!(pace.failures(), 20);
         pace.reset();
         assert_eq!(pace.failures(), 0);

@@ -10,11 +10,12 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use quinn::Connection;
 use tokio::sync::watch;
-use wasl_protocol::entry::Cursor;
-use wasl_protocol::id::{JournalId, Position};
+use wasl_protocol::entry::{Cursor, StateError};
+use wasl_protocol::id::{JournalId, OfficeId, Position};
+use wasl_protocol::keys::VerifyKey;
 use wasl_protocol::session::office::{Input, OfficeSession, Output};
 use wasl_protocol::units::MonoMs;
-use wasl_protocol::wire::{Bye, ByeCode, Entries, Hello, Message, Report, States, Welcome};
+use wasl_protocol::wire::{Bye, ByeCode, Entries, Hello, Message, Report, States, Stream, Welcome};
 
 use super::LinkConfig;
 use super::board::Board;
@@ -92,7 +93,7 @@ impl<'a> Pump<'a> {
             machine: OfficeSession::new(config.world.clock.mono(), heartbeat_ms),
             facts: config.handle.facts(),
             control: Outbox::new(send),
-            answers: Inbox::new(receive),
+            answers: Inbox::new(Stream::Control, receive),
             entries: Outbox::new(entries),
             states: None,
             wanted: None,
@@ -304,9 +305,9 @@ impl<'a> Pump<'a> {
         if self.storing.is_none()
             && let Some(states) = self.to_store.pop_front()
         {
-            self.storing = Some(Box::pin(store(self.config.handle.clone(), states, {
-                self.config.hq_sign_key
-            })));
+            let LinkConfig { handle, office, hq_sign_key, .. } = self.config;
+            let stored = store(handle.clone(), states, office.clone(), *hq_sign_key);
+            self.storing = Some(Box::pin(stored));
         }
     }
 }
@@ -334,20 +335,25 @@ fn greeting(facts: &Facts, config: &LinkConfig) -> Input {
     }
 }
 
-/// Checks that HQ signed each of these states, then has them journalled and folded.
+/// Checks that HQ signed each of these states, for us; then has them journalled and folded.
 async fn store(
     handle: Handle,
     states: States,
-    hq: wasl_protocol::keys::VerifyKey,
+    office: OfficeId,
+    hq: VerifyKey,
 ) -> Result<Cursor, Failure> {
-    let checked = tokio::task::spawn_blocking(move || {
-        let good = states.states.iter().all(|state| state.verify(&hq).is_ok());
-        good.then_some(states)
+    let checked = tokio::task::spawn_blocking(move || -> Result<States, Failure> {
+        states.states.iter().try_for_each(|state| match state.verify(&hq) {
+            Ok(state) if state.office != office => {
+                Err(Failure::Fault("a record state that is for another office".to_owned()))
+            }
+            // What HQ signed and this version cannot read is kept for the next one.
+            Ok(_) | Err(StateError::Decode(_)) => Ok(()),
+            Err(StateError::Key(_)) => Err(bad_signature("a record state")),
+        })?;
+        Ok(states)
     });
-    let States { states, upto } = checked
-        .await
-        .map_err(|e| Failure::Broken(e.to_string()))?
-        .ok_or_else(|| bad_signature("a record state"))?;
+    let States { states, upto } = checked.await.map_err(|e| Failure::Broken(e.to_string()))??;
     handle.store_states(states, upto).await?;
     Ok(upto)
 }

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 
 use bytes::{Buf as _, Bytes};
 use quinn::{Connection, RecvStream, SendStream};
-use wasl_protocol::wire::{Assembler, Message};
+use wasl_protocol::wire::{Assembler, Message, Stream};
 
 use super::failure::Failure;
 
@@ -47,21 +47,26 @@ impl Outbox {
 /// Puts the messages of a stream together.
 #[derive(Debug)]
 pub(super) struct Inbox {
+    which: Stream,
     stream: RecvStream,
     assembler: Assembler,
 }
 
 impl Inbox {
-    pub(super) fn new(stream: RecvStream) -> Self {
-        Self { stream, assembler: Assembler::default() }
+    pub(super) fn new(which: Stream, stream: RecvStream) -> Self {
+        Self { which, stream, assembler: Assembler::default() }
     }
 
     /// The next message. Safe to drop: what has arrived is kept.
     pub(super) async fn next(&mut self) -> Result<Message, Failure> {
         loop {
-            let whole = self.assembler.next_message();
-            if let Some(message) = whole.map_err(|e| Failure::Fault(e.to_string()))? {
-                return Ok(message);
+            match self.assembler.next_message() {
+                Ok(Some(message)) if message.stream() == self.which => return Ok(message),
+                Ok(None) => {}
+                Ok(Some(_)) => {
+                    return Err(Failure::Fault("a message on another stream".to_owned()));
+                }
+                Err(error) => return Err(Failure::Fault(error.to_string())),
             }
             let piece = self.stream.read_chunk(PIECE_BYTES, true).await;
             match piece.map_err(|e| Failure::Broken(e.to_string()))? {
@@ -78,7 +83,7 @@ pub(super) async fn next_of(
     connection: &Connection,
 ) -> Result<Message, Failure> {
     if inbox.is_none() {
-        *inbox = Some(Inbox::new(connection.accept_uni().await?));
+        *inbox = Some(Inbox::new(Stream::States, connection.accept_uni().await?));
     }
     inbox.as_mut().expect("it has just been filled").next().await
 }

@@ -1,14 +1,14 @@
 //! QUIC: who is let in, who joins, and the session of each office. Knows the store by its methods;
 //! knows nothing of SQL nor of people's commands.
 
-mod admit; // from a packet to a known office
-mod crowd; // how many strangers stand in it
-mod identity; // keys for names
-mod join; // the one conversation of a stranger
 mod limits; // every bound of this door
-mod pump; // drives one session
+mod identity; // keys for names
+mod crowd; // how many strangers stand in it
+mod admit; // from a packet to a known office
+mod join; // the one conversation of a stranger
 mod sessions; // which offices are connected
 mod stream; // messages onto and off streams
+mod pump; // drives one session
 mod work; // what a session asks of the store, in order
 
 #[cfg(test)]
