@@ -3,14 +3,14 @@
 //! The modules stand in reading order. Offices are met only in `gateway`; people only in `console`
 //! and `cli`; both work on `store`, which alone knows SQL.
 
-pub mod cli;
-pub mod console; // HTTP on hq.sock for people's commands
-pub mod daemon; // the only place that spawns
-pub mod gateway; // QUIC: admit, join, pump
-pub mod registry; // HQ's own keys, and what it knows of each office
 pub mod seam; // the world: clock and entropy
-pub mod settings; // the settings file
+pub mod registry; // HQ's own keys, and what it knows of each office
+pub mod store; // one SQL schema: journals, records, feed
+pub mod gateway; // QUIC: admit, join, pump
 pub mod status; // what ops see
-pub mod store; // one SQL schema: journals, records, feed // one file a command
+pub mod console; // HTTP on hq.sock for people's commands
+pub mod settings; // the settings file
+pub mod daemon; // the only place that spawns
+pub mod cli; // one file a command
 
 pub use cli::main;

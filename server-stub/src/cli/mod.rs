@@ -3,15 +3,15 @@
 //! It knows nothing of SQL nor of QUIC: what it asks and tells goes through the console's routes.
 
 mod args; // what can be said
-mod ask; // the console: over its socket, or over the database of a stopped HQ
 mod failure; // what is said when it cannot be done
+mod ask; // the console: over its socket, or over the database of a stopped HQ
+mod table; // what people read
 mod init; // keys and database
 mod journal; // journal verify
 mod office; // office add, list, show, token, revoke
 mod record; // record get, list
 mod run; // the daemon
-mod status;
-mod table; // what people read // how it is
+mod status; // how it is
 
 use std::ffi::OsString;
 use std::process::ExitCode;

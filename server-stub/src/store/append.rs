@@ -15,7 +15,7 @@ use super::read::{self, Opened, Says};
 use super::{feed, held, records};
 
 /// How many journals one office may begin in a day: a machine that is reinstalled now and then.
-const BIRTHS_A_DAY: i64 = 16;
+pub(super) const BIRTHS_A_DAY: i64 = 16;
 
 /// A day, in milliseconds.
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;

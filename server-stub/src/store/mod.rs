@@ -3,16 +3,18 @@
 //! It knows nothing of sessions, sockets or people: callers bring entries and ask for states. One
 //! connection writes, a few read; a write is answered after the commit, which SQLite fsyncs.
 
-mod append; // compare-and-append, all in one transaction
 mod columns; // values in and out of columns
-mod feed; // what each office has yet to be sent
-mod fold; // entries into record states: no SQL
-mod held;
-mod journals; // where HQ stands in each journal
-mod offices; // who may come: tokens, keys, revocation, reports
 mod open; // the database file, its checks, its epoch
+mod offices; // who may come: tokens, keys, revocation, reports
+mod journals; // where HQ stands in each journal
 mod read; // opening the entries of one message: no SQL
-mod records; // record states // entries that are not applied
+mod fold; // entries into record states: no SQL
+mod append; // compare-and-append, all in one transaction
+mod records; // record states
+mod feed; // what each office has yet to be sent
+mod held; // entries that are not applied
+#[cfg(test)]
+mod tests; // the store's promises
 
 pub use append::{AppendError, Appended};
 pub use feed::FeedRun;

@@ -1,0 +1,106 @@
+//! The feed.
+
+use wasl_protocol::entry::Cursor;
+use wasl_protocol::units::FeedNo;
+
+use super::*;
+use crate::store::FeedRun;
+
+const PLENTY: usize = 1 << 20;
+
+async fn feed(hq: &Hq, office: &Office, journals: &[JournalId], after: u64) -> FeedRun {
+    hq.store.feed(&office.id, journals, FeedNo(after), PLENTY).await.unwrap()
+}
+
+#[tokio::test]
+async fn what_came_from_a_sessions_own_journal_is_not_sent_back() {
+    let hq = Hq::new().await;
+    let (office, mut pen) = hq.join("nasr").await;
+    let mut news = hq.store.feed_grew();
+    pen.enroll("n-1");
+    pen.enroll("n-2");
+    pen.send(&hq, &office).await.unwrap();
+    let own = feed(&hq, &office, &[pen.journal], 0).await;
+    assert_eq!((own.states.len(), own.upto, own.skipped), (0, FeedNo(2), 2));
+    assert!(news.try_recv().is_err(), "nobody is woken for that");
+    let reinstalled = feed(&hq, &office, &[JournalId(999)], 0).await;
+    assert_eq!((reinstalled.states.len(), reinstalled.skipped), (2, 0));
+    let nothing = feed(&hq, &office, &[], 0).await;
+    assert_eq!(nothing.states.len(), 2);
+}
+
+#[tokio::test]
+async fn news_from_two_journals_are_sent_until_the_cursor_has_passed() {
+    let hq = Hq::new().await;
+    let (office, mut old) = hq.join("nasr").await;
+    let mut new = Pen::new(&office.id, old.sign.clone(), hq.unwrap.wrap_key(), 900);
+    let record = old.record("n-1");
+    let opened = old.enroll("n-1");
+    old.send(&hq, &office).await.unwrap();
+    let mut seen = vec![opened];
+    seen.push(new.put(&new.edit(record, "person", "second"), seen.clone()));
+    new.send(&hq, &office).await.unwrap();
+    let mixed = feed(&hq, &office, &[new.journal], 0).await;
+    assert_eq!((mixed.states.len(), mixed.upto), (1, FeedNo(2)));
+    assert_eq!(mixed.states[0].state.seen, VersionVector::of(seen.clone()));
+
+    let cursor = Cursor { epoch: hq.store.epoch(), feed: mixed.upto };
+    hq.store.cursor_moved(&office.id, cursor).await.unwrap();
+    new.put(&new.edit(record, "person", "third"), seen);
+    new.send(&hq, &office).await.unwrap();
+    let own = feed(&hq, &office, &[new.journal], 2).await;
+    assert_eq!((own.states.len(), own.upto, own.skipped), (0, FeedNo(3), 1));
+}
+
+#[tokio::test]
+async fn an_edit_released_by_another_journal_wakes_its_office() {
+    let hq = Hq::new().await;
+    let (office, mut old) = hq.join("nasr").await;
+    let mut new = Pen::new(&office.id, old.sign.clone(), hq.unwrap.wrap_key(), 900);
+    let opened = old.enroll("n-1");
+    new.put(&new.edit(old.record("n-1"), "person", "second"), [opened]);
+    new.send(&hq, &office).await.unwrap();
+    let mut news = hq.store.feed_grew();
+    old.send(&hq, &office).await.unwrap();
+    assert_eq!(news.try_recv().unwrap(), office.id);
+    assert_eq!(feed(&hq, &office, &[old.journal], 0).await.states.len(), 1);
+}
+
+#[tokio::test]
+async fn no_office_is_ever_sent_a_record_of_another() {
+    let hq = Hq::new().await;
+    let (nasr, mut pen) = hq.join("nasr").await;
+    let (fajr, mut other) = hq.join("fajr").await;
+    pen.enroll("n-1");
+    pen.send(&hq, &nasr).await.unwrap();
+    other.enroll("f-1");
+    other.send(&hq, &fajr).await.unwrap();
+    let sent = feed(&hq, &fajr, &[], 0).await.states;
+    assert_eq!(sent.iter().map(|s| s.record).collect::<Vec<_>>(), [other.record("f-1")]);
+    assert!(sent.iter().all(|s| s.office == fajr.id && s.epoch == hq.store.epoch()));
+}
+
+#[tokio::test]
+async fn a_feed_comes_in_pieces_that_lose_and_repeat_nothing() {
+    let hq = Hq::new().await;
+    let (office, mut pen) = hq.join("nasr").await;
+    for n in 0..100 {
+        pen.enroll(&format!("n-{n}"));
+    }
+    pen.send(&hq, &office).await.unwrap();
+    let mut after = FeedNo(0);
+    let mut got = Vec::new();
+    loop {
+        let run = hq.store.feed(&office.id, &[], after, 2000).await.unwrap();
+        assert!(run.states.len() < 100, "a piece is bounded");
+        if run.states.is_empty() {
+            assert_eq!(run.upto, after);
+            break;
+        }
+        got.extend(run.states.iter().map(|s| s.feed.0));
+        after = run.upto;
+    }
+    assert_eq!(got, Vec::from_iter(1..=100));
+    let one = hq.store.feed(&office.id, &[], FeedNo(0), 1).await.unwrap();
+    assert_eq!(one.states.len(), 1, "a state longer than the piece is sent all the same");
+}

@@ -1,0 +1,116 @@
+//! Entries that are stored and acknowledged and not applied.
+
+use super::*;
+
+/// The reasons for which entries are held, in order.
+async fn reasons(hq: &Hq) -> Vec<String> {
+    let query = sqlx::query_scalar("SELECT reason FROM held ORDER BY journal, seq");
+    query.fetch_all(hq.store.readers()).await.unwrap()
+}
+
+#[tokio::test]
+async fn an_edit_that_comes_before_what_it_saw_waits_and_is_released() {
+    let hq = Hq::new().await;
+    let (office, mut old) = hq.join("nasr").await;
+    let mut new = Pen::new(&office.id, old.sign.clone(), hq.unwrap.wrap_key(), 900);
+    let record = old.record("n-1");
+    let opened = old.enroll("n-1");
+    let second = new.put(&new.edit(record, "person", "second"), [opened]);
+    let third = new.put(&new.edit(record, "person", "third"), [opened, second]);
+    new.enroll("n-2");
+    let acked = new.send(&hq, &office).await.unwrap();
+    assert_eq!((acked.stored, acked.held), (new.at, 2));
+    assert_eq!(reasons(&hq).await, ["waits", "waits"]);
+    assert!(hq.store.record(record).await.unwrap().is_none());
+    assert!(hq.store.record(new.record("n-2")).await.unwrap().is_some(), "others do not wait");
+
+    let acked = old.send(&hq, &office).await.unwrap();
+    assert_eq!(acked.held, 0);
+    let state = hq.store.record(record).await.unwrap().unwrap();
+    assert_eq!(state.seen, VersionVector::of([opened, third]));
+    let person = &state.groups[&"person".parse().unwrap()];
+    assert_eq!(person.keys().collect::<Vec<_>>(), [&third], "what it saw is replaced");
+    assert_eq!(hq.count("held").await, 0);
+}
+
+#[tokio::test]
+async fn the_same_edits_in_any_split_fold_into_the_same_state() {
+    let hq = Hq::new().await;
+    let (office, mut pen) = hq.join("nasr").await;
+    let record = pen.record("n-1");
+    let one = pen.enroll("n-1");
+    let two = pen.put(&pen.edit(record, "person", "a"), [one]);
+    pen.put(&pen.edit(record, "contact", "b"), [one, two]);
+    pen.put(&pen.edit(record, "person", "c"), [one]);
+    pen.send(&hq, &office).await.unwrap();
+    let state = hq.store.record(record).await.unwrap().unwrap();
+    assert!(state.in_conflict(), "the last edit had not seen the second");
+
+    let elsewhere = Hq::new().await;
+    let (office, mut pen) = elsewhere.join("nasr").await;
+    let one = pen.enroll("n-1");
+    pen.send(&elsewhere, &office).await.unwrap();
+    let two = pen.put(&pen.edit(record, "person", "a"), [one]);
+    pen.send(&elsewhere, &office).await.unwrap();
+    pen.put(&pen.edit(record, "contact", "b"), [one, two]);
+    pen.send(&elsewhere, &office).await.unwrap();
+    pen.put(&pen.edit(record, "person", "c"), [one]);
+    pen.send(&elsewhere, &office).await.unwrap();
+    assert_eq!(elsewhere.store.record(record).await.unwrap().unwrap(), state);
+    assert_eq!(elsewhere.store.totals().await.unwrap().conflicts, 1);
+}
+
+#[tokio::test]
+async fn an_edit_of_another_offices_record_is_held_and_changes_nothing() {
+    let hq = Hq::new().await;
+    let (nasr, mut theirs) = hq.join("nasr").await;
+    let (fajr, mut mine) = hq.join("fajr").await;
+    let dot = theirs.enroll("n-1");
+    theirs.send(&hq, &nasr).await.unwrap();
+    let record = theirs.record("n-1");
+    let before = hq.store.record(record).await.unwrap();
+    mine.put(&mine.edit(record, "person", "stolen"), [dot]);
+    let taken = Edit { opening: theirs.opening("n-1").opening, ..mine.edit(record, "person", "x") };
+    mine.put(&taken, []);
+    let acked = mine.send(&hq, &fajr).await.unwrap();
+    assert_eq!((acked.stored, acked.held), (mine.at, 2));
+    assert_eq!(reasons(&hq).await, ["out_of_scope", "out_of_scope"]);
+    assert_eq!(hq.store.record(record).await.unwrap(), before);
+    assert_eq!(hq.store.feed_head(&fajr.id).await.unwrap().0, 0);
+}
+
+#[tokio::test]
+async fn a_record_that_waits_and_turns_out_to_be_anothers_stays_held() {
+    let hq = Hq::new().await;
+    let (nasr, mut theirs) = hq.join("nasr").await;
+    let (fajr, mut mine) = hq.join("fajr").await;
+    let dot = theirs.enroll("n-1");
+    mine.put(&mine.edit(theirs.record("n-1"), "person", "guessed"), [dot]);
+    mine.send(&hq, &fajr).await.unwrap();
+    assert_eq!(reasons(&hq).await, ["waits"]);
+    theirs.send(&hq, &nasr).await.unwrap();
+    assert_eq!(reasons(&hq).await, ["out_of_scope"]);
+    let state = hq.store.record(theirs.record("n-1")).await.unwrap().unwrap();
+    assert_eq!(state.seen, VersionVector::of([dot]));
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_or_may_not_be_written_is_acknowledged_and_held() {
+    let hq = Hq::new().await;
+    let (office, mut pen) = hq.join("nasr").await;
+    let dot = pen.enroll("n-1");
+    let record = pen.record("n-1");
+    pen.put(&pen.edit(record, "national_number", "1"), [dot]);
+    pen.write(Kind::EDIT, b"garbage", &VersionVector::default());
+    pen.write(Kind(200), b"of the future", &VersionVector::default());
+    pen.put(&pen.edit(pen.record("n-9"), "person", "of no record"), []);
+    let after_bad = pen.enroll("n-2");
+    let acked = pen.send(&hq, &office).await.unwrap();
+    assert_eq!((acked.stored, acked.held), (pen.at, 4));
+    assert_eq!(
+        reasons(&hq).await,
+        ["unauthorised", "undecodable", "unknown_kind", "unopened"]
+    );
+    let other = hq.store.record(pen.record("n-2")).await.unwrap().unwrap();
+    assert_eq!(other.seen, VersionVector::of([after_bad]), "one bad entry delays no other");
+}
