@@ -3,6 +3,9 @@
 //! One task, no locks. Whatever can wait (a stream, the engine, a timer) is a future that is polled
 //! beside the others; each queue between them is bounded by not asking for more while it is long.
 
+mod deeds; // what the machine wants done
+mod keep; // what HQ sent: checked, then kept
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,18 +13,17 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use quinn::Connection;
 use tokio::sync::watch;
-use wasl_protocol::entry::{Cursor, StateError};
-use wasl_protocol::id::{JournalId, OfficeId, Position};
-use wasl_protocol::keys::VerifyKey;
-use wasl_protocol::session::office::{Input, OfficeSession, Output};
+use wasl_protocol::entry::Cursor;
+use wasl_protocol::id::{JournalId, Position};
+use wasl_protocol::session::office::{Input, OfficeSession};
 use wasl_protocol::units::MonoMs;
-use wasl_protocol::wire::{Bye, ByeCode, Entries, Hello, Message, Report, States, Stream, Welcome};
+use wasl_protocol::wire::{Bye, ByeCode, Entries, Message, States, Stream};
 
 use super::LinkConfig;
 use super::board::Board;
 use super::failure::Failure;
 use super::stream::{Inbox, Outbox, next_of};
-use crate::engine::{Facts, Handle, Refused, Run};
+use crate::engine::{Facts, Refused, Run};
 
 /// How a session ended.
 #[derive(Debug)]
@@ -58,7 +60,7 @@ pub(super) struct Pump<'a> {
     lived: bool,
 }
 
-/// Frames read for [`Output::SendEntries`], if there were any.
+/// Frames read for the machine's `SendEntries`, if there were any.
 struct Read {
     journal: JournalId,
     after: Position,
@@ -130,7 +132,7 @@ impl<'a> Pump<'a> {
     async fn talk(&mut self) -> Failure {
         let facts = Arc::clone(&self.facts.borrow_and_update());
         self.note_asked(0);
-        let opened = greeting(&facts, self.config);
+        let opened = deeds::greeting(&facts, self.config);
         self.tell(opened);
         loop {
             let until = match self.drain().await {
@@ -187,7 +189,7 @@ impl<'a> Pump<'a> {
             Event::Message(message) => {
                 self.board.alive(self.connection.rtt());
                 if let Message::Ack(ack) = &message {
-                    ack.verify(&self.config.hq_sign_key).map_err(|_| bad_signature("a receipt"))?;
+                    keep::check(ack, &self.config.hq_sign_key)?;
                 }
                 self.tell(Input::Received(message));
             }
@@ -201,7 +203,6 @@ impl<'a> Pump<'a> {
             Event::Tick => self.tell(Input::Tick),
         }
         self.ask_if_kicked();
-        self.start_waiting();
         Ok(())
     }
 
@@ -231,143 +232,6 @@ impl<'a> Pump<'a> {
     fn note_asked(&mut self, report: u64) {
         self.asked_kicks = *self.kicks.borrow_and_update();
         self.asked.push_back((report, self.asked_kicks));
-    }
-
-    /// Does all that the machine wants done; returns until when it wants to sleep.
-    async fn drain(&mut self) -> Result<MonoMs, Failure> {
-        loop {
-            match self.machine.poll() {
-                Output::Sleep(until) => {
-                    self.start_waiting();
-                    return Ok(until);
-                }
-                Output::Send(message) => self.control.push(&message),
-                Output::SendReport(number) => self.report(number),
-                Output::SendEntries { journal, after, max_bytes } => {
-                    self.wanted = Some((journal, after, max_bytes));
-                }
-                Output::Agree(standing) => {
-                    let journal = standing.journal;
-                    let common = self.config.handle.agree(standing).await?;
-                    self.tell(Input::Agreed { journal, common });
-                }
-                Output::Acked(ack) => {
-                    self.lived = true;
-                    self.config.handle.acked(ack, self.config.world.clock.unix()).await?;
-                }
-                Output::Welcomed(welcome) => self.welcomed(&welcome),
-                Output::Store(states) => self.to_store.push_back(states),
-                Output::Forked { journal, common } => {
-                    tracing::error!(%journal, %common, "HQ's journal and ours differ");
-                    self.config.handle.forked(common).await?;
-                }
-                Output::Level { report } => self.level(report),
-                Output::End { bye, by_peer } => return Err(ended(bye, by_peer)),
-            }
-        }
-    }
-
-    fn welcomed(&self, welcome: &Welcome) {
-        tracing::info!(epoch = %welcome.epoch, "HQ has welcomed us");
-        self.board.up(self.connection.rtt(), welcome.clock);
-    }
-
-    fn report(&mut self, number: u64) {
-        let facts = self.facts.borrow().clone();
-        let Some((_, head)) = facts.journals.last() else { return };
-        self.note_asked(number);
-        let clock = self.config.world.clock.unix();
-        let (head, backlog, records) = (*head, facts.backlog, facts.records);
-        self.control.push(&Message::Report(Report { number, clock, head, backlog, records }));
-    }
-
-    fn level(&mut self, report: u64) {
-        self.lived = true;
-        while self.asked.front().is_some_and(|(number, _)| *number <= report) {
-            if let Some((_, kicks)) = self.asked.pop_front() {
-                self.board.level(kicks);
-            }
-        }
-    }
-
-    /// Starts what has room now: one read of the journal, one write of the inbox.
-    fn start_waiting(&mut self) {
-        if self.reading.is_none()
-            && self.entries.waiting() < ENTRIES_WAITING
-            && let Some((journal, after, max_bytes)) = self.wanted.take()
-        {
-            let handle = self.config.handle.clone();
-            self.reading = Some(Box::pin(async move {
-                let run = handle.read(journal, after, max_bytes).await?;
-                Ok(Read { journal, after, run })
-            }));
-        }
-        if self.storing.is_none()
-            && let Some(states) = self.to_store.pop_front()
-        {
-            let LinkConfig { handle, office, hq_sign_key, .. } = self.config;
-            let stored = store(handle.clone(), states, office.clone(), *hq_sign_key);
-            self.storing = Some(Box::pin(stored));
-        }
-    }
-}
-
-/// What to open a session with.
-fn greeting(facts: &Facts, config: &LinkConfig) -> Input {
-    let newest = facts.journals.last().map(|(journal, _)| *journal);
-    let stored = facts.journals.iter().map(|(journal, head)| {
-        // Only of the newest journal is it known; the older ones are complete but for an accident,
-        // which Welcome shows.
-        let known = facts.stored.unwrap_or(Position::start(*journal));
-        if Some(*journal) == newest { known } else { *head }
-    });
-    Input::Opened {
-        stored: stored.collect(),
-        hello: Hello {
-            journals: facts.journals.clone(),
-            cursor: facts.cursor,
-            hq_seen: None,
-            edition: 0,
-            clock: config.world.clock.unix(),
-            backlog: facts.backlog,
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-        },
-    }
-}
-
-/// Checks that HQ signed each of these states, for us; then has them journalled and folded.
-async fn store(
-    handle: Handle,
-    states: States,
-    office: OfficeId,
-    hq: VerifyKey,
-) -> Result<Cursor, Failure> {
-    let checked = tokio::task::spawn_blocking(move || -> Result<States, Failure> {
-        states.states.iter().try_for_each(|state| match state.verify(&hq) {
-            Ok(state) if state.office != office => {
-                Err(Failure::Fault("a record state that is for another office".to_owned()))
-            }
-            // What HQ signed and this version cannot read is kept for the next one.
-            Ok(_) | Err(StateError::Decode(_)) => Ok(()),
-            Err(StateError::Key(_)) => Err(bad_signature("a record state")),
-        })?;
-        Ok(states)
-    });
-    let States { states, upto } = checked.await.map_err(|e| Failure::Broken(e.to_string()))??;
-    handle.store_states(states, upto).await?;
-    Ok(upto)
-}
-
-fn bad_signature(of: &str) -> Failure {
-    Failure::Fault(format!("the signature of {of} does not hold"))
-}
-
-fn ended(bye: Bye, by_peer: bool) -> Failure {
-    match bye.code {
-        _ if by_peer => Failure::Closed(bye),
-        ByeCode::Timeout => Failure::Timeout,
-        ByeCode::Fork => Failure::Fork,
-        _ => Failure::Fault("a message out of turn".to_owned()),
     }
 }
 
