@@ -193,7 +193,7 @@ impl Settings {
         within("link.backoff_max_s", link.backoff_max_s, 1, 3600)?;
         within("link.connect_timeout_s", link.connect_timeout_s, 1, 600)?;
         at_most("link.backoff_min_ms", link.backoff_min_ms, link.backoff_max_s * 1000)?;
-        within("view.cache_mib", self.view.cache_mib, 1, 1024)?;
+        within("view.cache_mib", self.view.cache_mib, 16, 1024)?;
         within("intake.max_waiting", self.intake.max_waiting as u64, 1, 65_536)?;
         at_most("status.unacked_warn_s", status.unacked_warn_s, status.unacked_crit_s)?;
         at_most("status.disk_crit_days", status.disk_crit_days, status.disk_warn_days)?;
@@ -267,7 +267,7 @@ mod tests {
     fn a_wrong_type_and_a_value_out_of_range_are_refused() {
         assert!(parse("[view]\ncache_mib = \"much\"\n").unwrap_err().contains("line 2"));
         let e = parse("[view]\ncache_mib = 0\n").unwrap_err();
-        assert_eq!(e, "view.cache_mib: 0 is not allowed: it must be 1 to 1024");
+        assert_eq!(e, "view.cache_mib: 0 is not allowed: it must be 16 to 1024");
         assert!(parse("[status]\nclock_warn_s = 301\n").unwrap_err().contains("at most 300"));
         assert!(parse("[log]\nlevel = \"loud\"\n").unwrap_err().contains("`trace`"));
     }

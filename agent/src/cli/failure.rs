@@ -1,0 +1,156 @@
+//! How a command fails: what, why, what to do, and the exit code.
+
+use std::fmt::Display;
+use std::io;
+use std::path::Path;
+use std::process::ExitCode;
+
+use crate::daemon::DaemonError;
+use crate::engine::EngineError;
+use crate::intake::{IntakeError, Problem};
+use crate::keystore::KeystoreError;
+use crate::seam::LockError;
+use crate::settings::SettingsError;
+
+/// The exit codes, beside 0 for done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// It did not work.
+    Failed = 1,
+    /// The command line makes no sense.
+    Usage = 64,
+    /// Try again: a timeout, or something is busy or stopped.
+    Again = 75,
+    /// No permission.
+    NoPermission = 77,
+    /// The settings or the keys have to be mended first.
+    BadSettings = 78,
+}
+
+/// Why a command failed.
+#[derive(Debug)]
+pub struct Failure {
+    /// `WHAT: WHY`.
+    pub message: String,
+    /// What to do.
+    pub help: Option<String>,
+    /// How the process exits.
+    pub exit: Exit,
+}
+
+impl Failure {
+    /// A failure with no advice.
+    pub fn new(exit: Exit, message: impl Into<String>) -> Self {
+        Self { message: message.into(), help: None, exit }
+    }
+
+    /// The same with advice.
+    #[must_use]
+    pub fn help(self, help: impl Into<String>) -> Self {
+        Self { help: Some(help.into()), ..self }
+    }
+
+    /// What the system refused.
+    pub fn io(what: impl Display, why: &io::Error) -> Self {
+        let exit = match why.kind() {
+            io::ErrorKind::PermissionDenied => Exit::NoPermission,
+            _ => Exit::Failed,
+        };
+        Self::new(exit, format!("{what}: {why}"))
+    }
+
+    /// The daemon of `dir` does not answer.
+    pub fn stopped(dir: &Path) -> Self {
+        Self::new(Exit::Again, format!("{}: the daemon is stopped", dir.display()))
+            .help(format!("start it: wasl run --data-dir {}", dir.display()))
+    }
+
+    /// What the daemon refused.
+    pub fn problem(what: &str, problem: &Problem) -> Self {
+        let exit = if problem.passes() { Exit::Again } else { Exit::Failed };
+        Self::new(exit, format!("{what}: {}", problem.detail))
+    }
+
+    /// Says it on stderr; the exit code.
+    pub fn tell(&self) -> ExitCode {
+        eprintln!("error: {}", self.message);
+        if let Some(help) = &self.help {
+            eprintln!("help: {help}");
+        }
+        ExitCode::from(self.exit as u8)
+    }
+}
+
+impl From<SettingsError> for Failure {
+    fn from(e: SettingsError) -> Self {
+        let message = e.to_string();
+        match e {
+            SettingsError::Unreadable { why, .. } if denied(&why) => {
+                Self::new(Exit::NoPermission, message)
+            }
+            _ => Self::new(Exit::BadSettings, message)
+                .help("mend that line, or remove it: every setting has a default"),
+        }
+    }
+}
+
+impl From<KeystoreError> for Failure {
+    fn from(e: KeystoreError) -> Self {
+        let exit = match &e {
+            KeystoreError::NotJoined(_) | KeystoreError::AlreadyJoined { .. } => Exit::Failed,
+            KeystoreError::Io { source, .. } if denied(source) => Exit::NoPermission,
+            KeystoreError::Io { .. } | KeystoreError::Damaged(_) => Exit::Failed,
+            _ => Exit::BadSettings,
+        };
+        Self::new(exit, e.to_string()).help(e.help())
+    }
+}
+
+impl From<LockError> for Failure {
+    fn from(e: LockError) -> Self {
+        let exit = match &e {
+            LockError::Taken(_) => Exit::Again,
+            LockError::Io { source, .. } if denied(source) => Exit::NoPermission,
+            LockError::Io { .. } => Exit::Failed,
+        };
+        Self::new(exit, e.to_string()).help(e.help())
+    }
+}
+
+impl From<IntakeError> for Failure {
+    fn from(e: IntakeError) -> Self {
+        let exit = match &e {
+            IntakeError::PathTooLong(_) => Exit::BadSettings,
+            IntakeError::Listen { why, .. } if denied(why) => Exit::NoPermission,
+            IntakeError::Listen { .. } => Exit::Failed,
+        };
+        Self::new(exit, e.to_string()).help(e.help())
+    }
+}
+
+impl From<EngineError> for Failure {
+    fn from(e: EngineError) -> Self {
+        Self::new(Exit::Failed, e.to_string()).help(e.help())
+    }
+}
+
+impl From<DaemonError> for Failure {
+    fn from(e: DaemonError) -> Self {
+        match e {
+            DaemonError::Keystore(e) => e.into(),
+            DaemonError::Lock(e) => e.into(),
+            DaemonError::Intake(e) => e.into(),
+            DaemonError::Engine(e) => e.into(),
+            DaemonError::Identity(_) | DaemonError::Runtime(_) => {
+                Self::new(Exit::Failed, e.to_string())
+            }
+            DaemonError::EngineGone => Self::new(Exit::Failed, e.to_string())
+                .help("check the disk, then start again: what was answered is stored"),
+        }
+    }
+}
+
+fn denied(why: &io::Error) -> bool {
+    why.kind() == io::ErrorKind::PermissionDenied
+}
