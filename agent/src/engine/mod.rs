@@ -1,7 +1,91 @@
 //! One thread, in turns: gather, append, one fsync, answer, fold.
+//!
+//! Nothing is answered before it is on disk; everything appended counts at once, for the next input
+//! of the same turn too. Knows nothing of HTTP, of QUIC, or of how a session is talked.
 
 mod handle; // what the edges hold
 mod input; // what they ask
+mod turn; // one turn
+mod reads; // what is only read
+mod answers; // answers held back until the sync
+mod store; // logs and view together
+mod replica; // the logs, and how an entry changes a record
+mod item; // what an entry does to the view
+mod rows; // the view, and what it lacks yet
+mod replay; // folding what it lacks
+mod receipts; // what HQ says it has
+mod gauge; // figures for status
+mod birth; // where the logs lie, and their birth
+mod life; // start and stop
+mod archive; // the records of a stopped daemon
 
+use std::io;
+use std::path::PathBuf;
+
+use wasl_protocol::keys::KeyError;
+use wasl_protocol::units::Seq;
+
+pub use archive::Archive;
+pub use birth::{birth, inboxes, journals};
 pub use handle::{Enrolled, Facts, Found, Handle, Listed, Prepared, Refused, Run};
 pub use input::Input;
+pub use life::{EngineConfig, Notice, Running, VIEW_CACHE_BYTES, discard_view, open, start};
+pub use turn::Engine;
+
+use crate::journal::JournalError;
+use crate::view::ViewError;
+
+/// Why there is no engine, or no longer one.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// A log.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The view, even a new one.
+    #[error("view: {0}")]
+    View(#[from] ViewError),
+    /// HQ's wrapping key is no key.
+    #[error("HQ's wrapping key: {0}")]
+    WrapKey(KeyError),
+    /// A write or a sync failed: nobody knows what is on disk.
+    #[error("the journal's disk failed: {0}")]
+    Poisoned(io::Error),
+    /// An entry that the view knows cannot be read.
+    #[error("entry {0} cannot be read")]
+    Unfolded(Seq),
+    /// Something of the system.
+    #[error("{path}: {source}")]
+    Io {
+        /// What.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// No thread.
+    #[error("the engine's thread does not start: {0}")]
+    Thread(io::Error),
+}
+
+impl EngineError {
+    /// What the reader can do.
+    pub fn help(&self) -> &'static str {
+        match self {
+            Self::Journal(e) => e.help(),
+            Self::View(_) | Self::Io { .. } | Self::Thread(_) => {
+                "check the disk, its free space and the data dir's owner, then start again"
+            }
+            Self::WrapKey(_) => "ask headquarters for a new join token",
+            Self::Poisoned(_) => {
+                "check the disk and its cables; a new start finds out what is stored, and sends it"
+            }
+            Self::Unfolded(_) => "run `wasl journal verify`: it names the place",
+        }
+    }
+
+    fn io(path: &str, source: io::Error) -> Self {
+        Self::Io { path: path.into(), source }
+    }
+}
+
+#[cfg(test)]
+mod tests;

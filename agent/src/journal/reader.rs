@@ -1,5 +1,7 @@
 //! Reading back: by position, by number, and segment by segment.
 
+use std::path::PathBuf;
+
 use wasl_protocol::entry::Genesis;
 use wasl_protocol::frame::Frame;
 use wasl_protocol::id::Position;
@@ -110,13 +112,22 @@ impl Log {
         let mut walk = Walk::new(&bytes, 0, mark.at);
         while walk.at().seq < at.seq && walk.next().is_some() {}
         let place = segment * SEGMENT_BYTES + mark.offset + walk.offset();
-        let end = (self.before.len() - 1) * SEGMENT_BYTES + self.tail.offset;
-        Ok(end.saturating_sub(place) as u64)
+        Ok(self.end_bytes().saturating_sub(place as u64))
+    }
+
+    /// How many bytes of files the log's entries take, from its start to its end.
+    pub fn end_bytes(&self) -> u64 {
+        ((self.before.len() - 1) * SEGMENT_BYTES + self.tail.offset) as u64
     }
 
     /// How many segments there are.
     pub fn segments(&self) -> usize {
         self.before.len()
+    }
+
+    /// The file of a segment.
+    pub fn segment_path(&self, segment: usize) -> PathBuf {
+        segment::path(&self.dir, segment as u64 + 1)
     }
 
     /// In which segment the entry after `seq` lies.

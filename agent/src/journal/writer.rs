@@ -197,6 +197,9 @@ impl Log {
         let before = self.tail.at;
         let ordinal = self.before.len() as u64 + 1;
         let header = Header { log: self.log, id: self.id, ordinal, before };
+        if !self.has_room() {
+            return Err(AppendError::Full);
+        }
         let made = segment::create(&*self.disk, &self.dir, &header, &[]);
         let file = made.map_err(|e| match e.kind() {
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded => AppendError::Full,
@@ -214,10 +217,23 @@ impl Log {
         Ok(())
     }
 
+    /// Has the disk room for another segment, with some left for everything else?
+    pub fn has_room(&self) -> bool {
+        self.free_bytes() >= SEGMENT_BYTES as u64 + RESERVE_BYTES
+    }
+
+    /// How many bytes can still be written on the log's disk; 0 if it does not say.
+    pub fn free_bytes(&self) -> u64 {
+        self.disk.free_bytes(&self.dir).unwrap_or(0)
+    }
+
     fn refuse_poisoned(&self) -> io::Result<()> {
         if self.poisoned { Err(io::Error::other("the log is closed for writing")) } else { Ok(()) }
     }
 }
+
+/// What a log leaves free on its disk, so that the view, receipts and reads go on.
+const RESERVE_BYTES: u64 = 16 * 1024 * 1024;
 
 /// How much of the buffer is kept from turn to turn.
 const PENDING_KEPT_BYTES: usize = 256 * 1024;

@@ -1,0 +1,56 @@
+//! What is answered at the end of a turn, and reads that wait for it.
+
+use tokio::sync::oneshot;
+
+use super::handle::{Enrolled, Refused};
+use super::input::Input;
+
+type Waiting = oneshot::Sender<Result<Enrolled, Refused>>;
+
+/// The answers of one turn, held back until its sync.
+#[derive(Debug, Default)]
+pub(super) struct Answers {
+    enrolled: Vec<(Waiting, Result<Enrolled, Refused>)>,
+    stored: Vec<oneshot::Sender<()>>,
+}
+
+impl Answers {
+    pub(super) fn enrolled(&mut self, to: Waiting, answer: Result<Enrolled, Refused>) {
+        self.enrolled.push((to, answer));
+    }
+
+    pub(super) fn stored(&mut self, to: oneshot::Sender<()>) {
+        self.stored.push(to);
+    }
+
+    /// Everything is on disk. A caller that has gone away does not need its answer.
+    pub(super) fn send(&mut self) {
+        for (to, answer) in self.enrolled.drain(..) {
+            let _ = to.send(answer);
+        }
+        for to in self.stored.drain(..) {
+            let _ = to.send(());
+        }
+    }
+
+    /// Nobody knows what is on disk. (States that are not acknowledged come again.)
+    pub(super) fn refuse(&mut self) {
+        for (to, _) in self.enrolled.drain(..) {
+            let _ = to.send(Err(Refused::Poisoned));
+        }
+        self.stored.clear();
+    }
+}
+
+/// Answers one input of an engine that does nothing any more.
+pub(super) fn refuse(input: Input, why: &Refused) {
+    match input {
+        Input::Enroll { answer, .. } => {
+            let _ = answer.send(Err(why.clone()));
+        }
+        Input::Stop { answer } => {
+            let _ = answer.send(());
+        }
+        _ => {} // the asker sees its answer dropped: the engine has stopped
+    }
+}

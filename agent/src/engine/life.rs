@@ -1,0 +1,246 @@
+//! Start and stop: opens logs and view, folds what is missing, runs the thread.
+
+use std::path::{Path, PathBuf};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use tokio::sync::mpsc::{self, error::TryRecvError};
+use tokio::sync::oneshot;
+use wasl_protocol::id::Position;
+use wasl_protocol::keys::VerifyKey;
+
+use super::EngineError;
+use super::answers::refuse;
+use super::birth::{ids, view_dir};
+use super::handle::{Handle, Refused};
+use super::input::Input;
+use super::receipts::Receipts;
+use super::replay::replay;
+use super::replica::{Known, Logs};
+use super::rows::Rows;
+use super::store::{Store, ViewPlace};
+use super::turn::Engine;
+use crate::journal::Torn;
+use crate::keystore::Identity;
+use crate::seam::World;
+use crate::view::{Doubt, Meta, Opened, View};
+
+/// How many inputs may wait for the engine.
+const QUEUE: usize = 1024;
+
+/// How many inputs one turn takes at most.
+const TURN_INPUTS: usize = 256;
+
+/// How many bytes of frames one turn takes, unless a single one is longer.
+const TURN_BYTES: usize = 1024 * 1024;
+
+/// How often a full disk is looked at while nobody asks.
+const FULL_TICK: Duration = Duration::from_millis(200);
+
+/// The least and default size of the view's cache, in bytes.
+pub const VIEW_CACHE_BYTES: u64 = 16 * 1024 * 1024;
+
+/// What an engine needs besides the keys.
+#[derive(Clone, Copy, Debug)]
+pub struct EngineConfig {
+    /// The key that HQ signs receipts with.
+    pub hq: VerifyKey,
+    /// The size of the view's cache, in bytes.
+    pub view_cache_bytes: u64,
+}
+
+/// What happened at the start that people should be told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// The end of a log was torn by a crash: cut, and kept aside.
+    Torn(Torn),
+    /// The view is folded again, and why; the old one was put there.
+    ViewRebuild {
+        /// Why.
+        doubt: Doubt,
+        /// Where the old one is.
+        aside: Option<PathBuf>,
+    },
+    /// How many of how many entries are folded.
+    Folded {
+        /// So many.
+        done: u64,
+        /// Of so many.
+        total: u64,
+    },
+}
+
+/// A running engine.
+#[derive(Debug)]
+pub struct Running {
+    /// The way to it.
+    pub handle: Handle,
+    /// Its thread. It ends with an error if the journal's disk failed: the process has to end then.
+    pub thread: JoinHandle<Result<(), EngineError>>,
+}
+
+/// Opens the office's logs and view, and starts the engine.
+pub fn start(
+    world: &World,
+    identity: &Identity,
+    config: EngineConfig,
+    notice: &mut dyn FnMut(Notice),
+) -> Result<Running, EngineError> {
+    let engine = open(world, identity, config, notice)?;
+    let (inputs, queue) = mpsc::channel(QUEUE);
+    let handle = Handle {
+        inputs,
+        facts: engine.tell.subscribe(),
+        journal: engine.store.logs.journal.id(),
+        data_key: engine.store.logs.journal_key.clone(),
+    };
+    let thread = thread::Builder::new().name("engine".to_owned());
+    let thread = thread.spawn(move || run(engine, queue)).map_err(EngineError::Thread)?;
+    Ok(Running { handle, thread })
+}
+
+/// An engine ready for its first turn, without a thread.
+pub fn open(
+    world: &World,
+    identity: &Identity,
+    config: EngineConfig,
+    notice: &mut dyn FnMut(Notice),
+) -> Result<Engine, EngineError> {
+    let dir = identity.dir();
+    let (journal, inbox) = ids(world, dir)?;
+    let receipts = Receipts::load(world, dir, journal, &config.hq);
+    let place = ViewPlace {
+        dir: view_dir(dir),
+        boot_id: world.disk.boot_id().map_err(|e| EngineError::io("boot_id", e))?,
+        secret: identity.local_secret("view"),
+        cache_bytes: config.view_cache_bytes.max(VIEW_CACHE_BYTES),
+    };
+    let opened = place.open(Meta::empty(journal, inbox))?;
+    let known = known(&opened, &receipts, journal, inbox);
+    let (mut logs, torn) = Logs::open(world, identity, known)?;
+    torn.into_iter().for_each(|torn| notice(Notice::Torn(torn)));
+    let view = believed(&mut logs, opened, &place, notice)?;
+    let mut rows = Rows::new(view);
+    let mut told = 0;
+    replay(&mut logs, &mut rows, &mut |done, total| {
+        if done >= told + TELL_EVERY || done == total {
+            told = done;
+            notice(Notice::Folded { done, total });
+        }
+    })?;
+    Ok(Engine::new(world.clone(), Store { logs, rows, place: Some(place) }, receipts))
+}
+
+/// How many entries are folded between two notices.
+const TELL_EVERY: u64 = 10_000;
+
+/// What is known to have been durable: by the newest receipt, and by the view.
+fn known(
+    opened: &Opened,
+    receipts: &Receipts,
+    journal: wasl_protocol::id::JournalId,
+    inbox: wasl_protocol::id::JournalId,
+) -> Known {
+    let meta = match opened {
+        Opened::Trusted(view) => view.meta(),
+        Opened::Doubted(_) => Meta::empty(journal, inbox),
+    };
+    let later = |a: Position, b: Option<Position>| b.filter(|b| b.seq > a.seq).unwrap_or(a);
+    Known { journal: Some(later(meta.journal, receipts.stored())), inbox: Some(meta.inbox) }
+}
+
+/// The view, if it fits the logs; else an empty one.
+fn believed(
+    logs: &mut Logs,
+    opened: Opened,
+    place: &ViewPlace,
+    notice: &mut dyn FnMut(Notice),
+) -> Result<Box<dyn View>, EngineError> {
+    let doubt = match opened {
+        Opened::Trusted(view) if logs.hold(&view.meta())? => return Ok(view),
+        Opened::Trusted(_) => Doubt::AtOdds,
+        Opened::Doubted(doubt) => doubt,
+    };
+    let (view, aside) = place.set_aside(logs.empty_meta())?;
+    // A new installation has nothing to fold and nothing to tell.
+    if doubt != Doubt::Missing || logs.journal.head().seq.0 > 1 {
+        notice(Notice::ViewRebuild { doubt, aside });
+    }
+    Ok(view)
+}
+
+/// Takes the trust from the view of a stopped daemon: the next start folds it again.
+pub fn discard_view(_world: &World, dir: &Path) -> Result<(), EngineError> {
+    Ok(crate::view::discard(&view_dir(dir))?)
+}
+
+/// Turn after turn, until somebody says stop, everybody has gone, or the disk fails.
+fn run(mut engine: Engine, mut queue: mpsc::Receiver<Input>) -> Result<(), EngineError> {
+    let ended = turns(&mut engine, &mut queue);
+    queue.close();
+    let why = if ended.is_err() { Refused::Poisoned } else { Refused::Stopped };
+    while let Ok(input) = queue.try_recv() {
+        refuse(input, &why);
+    }
+    let stop = match ended {
+        Ok(stop) => stop,
+        Err(e) => {
+            tracing::error!(error = %e, "the engine ends");
+            return Err(e);
+        }
+    };
+    engine.receipts.keep(&engine.world, true);
+    let closed = engine.store.rows.close();
+    if let Err(e) = &closed {
+        tracing::warn!(error = %e, "the view was not closed cleanly: the next start folds it again");
+    }
+    if let Some(stop) = stop {
+        let _ = stop.send(());
+    }
+    Ok(())
+}
+
+fn turns(
+    engine: &mut Engine,
+    queue: &mut mpsc::Receiver<Input>,
+) -> Result<Option<oneshot::Sender<()>>, EngineError> {
+    loop {
+        let Some(first) = next(engine, queue)? else { return Ok(None) };
+        if let Some(stop) = engine.turn(gather(first, queue))? {
+            return Ok(Some(stop));
+        }
+        engine.settle(false)?;
+    }
+}
+
+/// The next input. While none waits, the view gets what it lacks.
+fn next(
+    engine: &mut Engine,
+    queue: &mut mpsc::Receiver<Input>,
+) -> Result<Option<Input>, EngineError> {
+    loop {
+        match queue.try_recv() {
+            Ok(input) => return Ok(Some(input)),
+            Err(TryRecvError::Disconnected) => return Ok(None),
+            Err(TryRecvError::Empty) => {}
+        }
+        engine.settle(true)?;
+        if !engine.is_full() {
+            return Ok(queue.blocking_recv());
+        }
+        thread::sleep(FULL_TICK);
+        engine.reopen();
+    }
+}
+
+/// What waits, up to a turn's bounds.
+fn gather(first: Input, queue: &mut mpsc::Receiver<Input>) -> Vec<Input> {
+    let mut bytes = first.size_bytes();
+    let mut inputs = vec![first];
+    while inputs.len() < TURN_INPUTS && bytes < TURN_BYTES {
+        let Ok(input) = queue.try_recv() else { break };
+        bytes += input.size_bytes();
+        inputs.push(input);
+    }
+    inputs
+}

@@ -1,0 +1,140 @@
+//! What is only read: after the turn's sync, so that nothing is told that could still be lost.
+
+use wasl_protocol::id::{JournalId, Position, RecordId};
+use wasl_protocol::record::{RecordState, VersionVector};
+use wasl_protocol::wire::Standing;
+
+use super::EngineError;
+use super::handle::{Found, Listed, Run};
+use super::input::Input;
+use super::receipts::Receipts;
+use super::store::Store;
+use super::turn::Engine;
+use crate::journal::JournalError;
+
+impl Engine {
+    /// Answers one read. What the journal's disk cannot give is logged, and the answer dropped.
+    pub(super) fn read(&mut self, input: Input) -> Result<(), EngineError> {
+        match input {
+            Input::Record { record, answer } => {
+                let found = self.store.found(record, &self.receipts);
+                give(answer, unless_damaged(found)?);
+            }
+            Input::List { skip, limit, answer } => {
+                let listed = self.store.listed((skip, limit), &self.receipts);
+                give(answer, unless_damaged(listed)?);
+            }
+            Input::Read { journal, after, max_bytes, answer } => {
+                let run = self.run(journal, after, max_bytes);
+                give(answer, unless_damaged(run.map_err(EngineError::from))?);
+            }
+            Input::Agree { standing, answer } => {
+                let agreed = self.agree(&standing);
+                give(answer, unless_damaged(agreed.map_err(EngineError::from))?);
+            }
+            Input::Enroll { .. }
+            | Input::States { .. }
+            | Input::Acked { .. }
+            | Input::Forked { .. }
+            | Input::Stop { .. } => {}
+        }
+        Ok(())
+    }
+
+    fn run(
+        &mut self,
+        journal: JournalId,
+        after: Position,
+        max_bytes: usize,
+    ) -> Result<Option<Run>, JournalError> {
+        let log = &mut self.store.logs.journal;
+        if log.id() != journal {
+            return Ok(None);
+        }
+        let found = log.read(after, max_bytes)?;
+        Ok(found.map(|found| Run { after: found.after, frames: found.frames, last: found.last }))
+    }
+
+    /// The last of HQ's positions that is ours too.
+    fn agree(&mut self, standing: &Standing) -> Result<Option<Position>, JournalError> {
+        let log = &mut self.store.logs.journal;
+        if log.id() != standing.journal {
+            return Ok(None);
+        }
+        let mut quoted = [&[standing.top], &standing.ladder[..]].concat();
+        quoted.sort();
+        for position in quoted.into_iter().rev() {
+            if log.position(position.seq)? == Some(position) {
+                return Ok(Some(position));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Sends an answer, if there is one and somebody still waits for it.
+fn give<T>(answer: tokio::sync::oneshot::Sender<T>, found: Option<T>) {
+    if let Some(found) = found {
+        let _ = answer.send(found);
+    }
+}
+
+/// A log that cannot be read is told, and ends nothing: enrolling goes on.
+fn unless_damaged<T>(read: Result<T, EngineError>) -> Result<Option<T>, EngineError> {
+    match read {
+        Ok(found) => Ok(Some(found)),
+        Err(EngineError::Journal(e)) => {
+            tracing::error!(error = %e, "the journal could not be read");
+            Ok(None)
+        }
+        Err(e) => Err(e),
+    }
+}
+
+impl Store {
+    /// One record, with its values.
+    pub(super) fn found(
+        &mut self,
+        record: RecordId,
+        receipts: &Receipts,
+    ) -> Result<Option<Found>, EngineError> {
+        let Some(row) = self.row(record)? else { return Ok(None) };
+        let damaged = || EngineError::Unfolded(row.opened.unwrap_or_default());
+        let state = self.logs.values(&row.state)?.ok_or_else(damaged)?;
+        let stored = self.covered(&state, receipts.stored());
+        let stable = self.covered(&state, receipts.stable());
+        Ok(Some(Found { state, stored, stable }))
+    }
+
+    /// Records in the order of their arrival.
+    pub(super) fn listed(
+        &mut self,
+        (skip, limit): (u64, u64),
+        receipts: &Receipts,
+    ) -> Result<Vec<Listed>, EngineError> {
+        let rows = match self.rows.list(skip, limit) {
+            Ok(rows) => rows,
+            Err(e) => {
+                self.heal(&e)?;
+                self.rows.list(skip, limit)?
+            }
+        };
+        let upto = receipts.stored();
+        let listed = rows.into_iter().map(|row| Listed {
+            record: row.record(),
+            stored: self.covers(&row.state.seen, upto),
+            form_number: row.state.origin.form_number,
+        });
+        Ok(listed.collect())
+    }
+
+    fn covered<V>(&self, state: &RecordState<V>, upto: Option<Position>) -> bool {
+        self.covers(&state.seen, upto)
+    }
+
+    /// Does a receipt up to here cover every edit of ours in `seen`?
+    fn covers(&self, seen: &VersionVector, upto: Option<Position>) -> bool {
+        let ours = seen.up_to(self.logs.journal.id());
+        upto.map_or(ours.0 == 0, |upto| upto.seq >= ours)
+    }
+}

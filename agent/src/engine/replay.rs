@@ -1,0 +1,132 @@
+//! Folds what the view lacks: the rest of the inbox, then the rest of the journal. Two threads
+//! open entries, segment by segment; this one folds them in order.
+
+use std::collections::BTreeSet;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
+
+use wasl_protocol::id::{Position, RecordId};
+use wasl_protocol::keys::DataKey;
+use wasl_protocol::pack::Unpacker;
+
+use super::EngineError;
+use super::item::{self, Item};
+use super::replica::{Logs, decide, fold};
+use super::rows::Rows;
+use crate::journal::{JournalError, Log};
+
+/// How many threads open entries.
+const OPENERS: usize = 2;
+
+/// How many entries are handed over at once, and how many rows go into the view at once.
+const BATCH: usize = 1000;
+
+/// How many batches an opener may be ahead.
+const AHEAD: usize = 4;
+
+type Batch = Result<Vec<(Position, Item)>, JournalError>;
+
+/// Folds everything that `rows` lacks; says how many of how many entries are done.
+pub(super) fn replay(
+    logs: &mut Logs,
+    rows: &mut Rows,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<u64, EngineError> {
+    let meta = rows.meta();
+    let of_inbox = logs.inbox.head().seq - meta.inbox.seq;
+    let total = of_inbox + (logs.journal.head().seq - meta.journal.seq);
+    let mut undecided = BTreeSet::new();
+    let mut tally = |done: u64, record: Option<RecordId>| {
+        undecided.extend(record);
+        progress(done, total);
+    };
+    let (ours, office) = (logs.journal.id(), logs.office.clone());
+    each(&logs.inbox, &logs.inbox_key, meta.inbox, &mut |i, at, item| {
+        rows.inbox_folded(at);
+        tally(i, fold(rows, &office, ours, item)?);
+        if rows.waiting() >= BATCH { rows.settle() } else { Ok(()) }
+    })?;
+    each(&logs.journal, &logs.journal_key, meta.journal, &mut |i, at, item| {
+        rows.journal_folded(at);
+        tally(of_inbox + i, fold(rows, &office, ours, item)?);
+        if rows.waiting() >= BATCH { rows.settle() } else { Ok(()) }
+    })?;
+    for record in undecided {
+        decide(logs, rows, record)?;
+    }
+    rows.settle()?;
+    Ok(total)
+}
+
+/// Calls `f` with each entry after `after`, in order, counted from 1.
+fn each(
+    log: &Log,
+    key: &DataKey,
+    after: Position,
+    f: &mut dyn FnMut(u64, Position, Item) -> Result<(), crate::view::ViewError>,
+) -> Result<(), EngineError> {
+    if after.seq >= log.head().seq {
+        return Ok(());
+    }
+    let first = log.segment_of(after.seq);
+    let count = log.segments();
+    let mut last = after;
+    thread::scope(|scope| {
+        let open = |nth: usize| {
+            let (send, receive) = sync_channel(AHEAD);
+            let segments = (first + nth..count).step_by(OPENERS);
+            scope.spawn(move || open_segments(log, key, after, (segments, send)));
+            receive
+        };
+        let openers: Vec<Receiver<Option<Batch>>> = (0..OPENERS).map(open).collect();
+        for segment in first..count {
+            let opener = &openers[(segment - first) % OPENERS];
+            while let Some(batch) = opener.recv().ok().flatten() {
+                for (at, item) in batch? {
+                    f(at.seq - after.seq, at, item)?;
+                    last = at;
+                }
+            }
+        }
+        Ok::<(), EngineError>(())
+    })?;
+    if last == log.head() {
+        return Ok(());
+    }
+    let path = log.segment_path(log.segment_of(last.seq));
+    let why = "an entry in the middle of the log is damaged";
+    Err(JournalError::Hole { path, why }.into())
+}
+
+/// Opens the entries of some segments, and hands them over; `None` after each segment.
+fn open_segments(
+    log: &Log,
+    key: &DataKey,
+    after: Position,
+    (segments, send): (impl Iterator<Item = usize>, SyncSender<Option<Batch>>),
+) {
+    let mut unpacker = Unpacker::new();
+    for segment in segments {
+        let loaded = match log.load(segment) {
+            Ok(loaded) => loaded,
+            Err(e) => {
+                let _ = send.send(Some(Err(e)));
+                return;
+            }
+        };
+        let mut steps = loaded.walk().skip_while(|step| step.after.seq <= after.seq).peekable();
+        while steps.peek().is_some() {
+            let open = |step| {
+                let item = item::open(&step, log.id(), key, &mut unpacker);
+                (step.after, item)
+            };
+            let batch: Vec<(Position, Item)> = steps.by_ref().take(BATCH).map(open).collect();
+            if send.send(Some(Ok(batch))).is_err() {
+                return;
+            }
+        }
+        if send.send(None).is_err() {
+            return;
+        }
+    }
+}

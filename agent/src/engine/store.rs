@@ -1,0 +1,126 @@
+//! The logs and the view together: what the engine keeps. The view is folded again whenever it
+//! cannot be believed.
+
+use std::path::PathBuf;
+
+use wasl_protocol::entry::StateFor;
+use wasl_protocol::id::{Dot, RecordId};
+use wasl_protocol::keys::Random;
+use wasl_protocol::units::Seq;
+
+use super::EngineError;
+use super::replay::replay;
+use super::replica::Logs;
+use super::rows::Rows;
+use crate::view::{self, MemoryView, Meta, Opened, Row, View, ViewError};
+
+/// Both logs and the view.
+#[derive(Debug)]
+pub(super) struct Store {
+    pub(super) logs: Logs,
+    pub(super) rows: Rows,
+    pub(super) place: Option<ViewPlace>,
+}
+
+/// Where the view lies, and with what it is opened.
+#[derive(Clone)]
+pub(super) struct ViewPlace {
+    pub(super) dir: PathBuf,
+    pub(super) boot_id: String,
+    pub(super) secret: Random,
+    pub(super) cache_bytes: u64,
+}
+
+impl std::fmt::Debug for ViewPlace {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "ViewPlace({})", self.dir.display())
+    }
+}
+
+impl ViewPlace {
+    pub(super) fn open(&self, fresh: Meta) -> Result<Opened, ViewError> {
+        view::open(&self.dir, &self.boot_id, &self.secret, self.cache_bytes, fresh)
+    }
+
+    /// An empty view, and where the old one was put.
+    pub(super) fn set_aside(
+        &self,
+        fresh: Meta,
+    ) -> Result<(Box<dyn View>, Option<PathBuf>), ViewError> {
+        view::set_aside(&self.dir, &self.boot_id, &self.secret, self.cache_bytes, fresh)
+    }
+}
+
+impl Store {
+    /// The row of a record; a view that fails is folded again first.
+    pub(super) fn row(&mut self, record: RecordId) -> Result<Option<Row>, EngineError> {
+        match self.rows.get(record) {
+            Ok(row) => Ok(row),
+            Err(e) => {
+                self.logs.journal.commit().map_err(EngineError::Poisoned)?;
+                self.logs.inbox.commit().map_err(EngineError::Poisoned)?;
+                self.heal(&e)?;
+                Ok(self.rows.get(record)?)
+            }
+        }
+    }
+
+    /// Puts what waits into the view.
+    pub(super) fn settle(&mut self) -> Result<(), EngineError> {
+        match self.rows.settle() {
+            Ok(()) => Ok(()),
+            Err(e) => self.heal(&e),
+        }
+    }
+
+    /// Folds everything again, after the view failed: into a new store, or, where that fails too
+    /// (a full disk), into memory until the next start. Everything appended must be committed.
+    pub(super) fn heal(&mut self, why: &ViewError) -> Result<(), EngineError> {
+        tracing::error!(error = %why, "the view cannot be believed: it is folded again");
+        let fresh = self.logs.empty_meta();
+        let aside = self.place.as_ref().map(|place| place.set_aside(fresh));
+        if let Some(Ok((view, _))) = aside {
+            self.rows = Rows::new(view);
+            match replay(&mut self.logs, &mut self.rows, &mut |_, _| {}) {
+                Err(EngineError::View(_)) => {}
+                done => return done.map(|_| ()),
+            }
+        }
+        tracing::error!("the view cannot be written: records are kept in memory until a restart");
+        if let Some(place) = &self.place {
+            let _ = view::discard(&place.dir); // what cannot be written cannot be un-marked either
+        }
+        self.rows = Rows::new(Box::new(MemoryView::new(fresh)));
+        replay(&mut self.logs, &mut self.rows, &mut |_, _| {}).map(|_| ())
+    }
+
+    /// The last entry of ours that a state of HQ's does not contradict, if it contradicts one: it
+    /// covers more of our journal than there is, or has one of our dots with another tag.
+    pub(super) fn contradicts(&mut self, state: &StateFor) -> Result<Option<Seq>, EngineError> {
+        let (ours, next) = (self.logs.journal.id(), self.logs.journal.next());
+        if state.state.seen.up_to(ours) > next.seq {
+            return Ok(Some(next.seq));
+        }
+        let row = self.row(state.record)?;
+        for (group, values) in &state.state.groups {
+            for (dot, value) in values.iter().filter(|(dot, _)| dot.journal == ours) {
+                let known = row.as_ref().and_then(|r| r.state.groups.get(group)?.get(dot));
+                let tag = match known {
+                    Some(place) => Some(place.tag),
+                    None => self.tag(*dot)?,
+                };
+                if tag != Some(value.tag) {
+                    return Ok(Some(Seq(dot.seq.0.saturating_sub(1))));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    fn tag(&mut self, dot: Dot) -> Result<Option<wasl_protocol::id::Tag>, EngineError> {
+        if dot.seq > self.logs.journal.head().seq {
+            self.logs.journal.commit().map_err(EngineError::Poisoned)?;
+        }
+        Ok(self.logs.journal.position(dot.seq)?.map(|at| at.head.tag()))
+    }
+}

@@ -1,0 +1,390 @@
+//! One turn: gather, link, append, one sync, answer, fold.
+
+use std::sync::Arc;
+
+use tokio::sync::{oneshot, watch};
+use wasl_protocol::codec;
+use wasl_protocol::entry::{Cursor, SignedState, StateFor};
+use wasl_protocol::frame::{Kind, Sealed};
+use wasl_protocol::id::{Dot, Position};
+use wasl_protocol::pack::Packer;
+use wasl_protocol::record::VersionVector;
+use wasl_protocol::units::{Seq, UnixMs};
+use wasl_protocol::wire::Ack;
+
+use super::EngineError;
+use super::answers::{Answers, refuse};
+use super::gauge::Gauge;
+use super::handle::{Enrolled, Facts, Prepared, Refused};
+use super::input::Input;
+use super::item::{Act, Item};
+use super::receipts::Receipts;
+use super::replica::{decide, fold};
+use super::store::Store;
+use crate::journal::AppendError;
+use crate::seam::World;
+use crate::view::Row;
+
+/// How long a full disk is left alone before it is asked again, in nanoseconds.
+const ASK_DISK_EVERY_NS: u64 = 1_000_000_000;
+
+/// How many rows may wait for the view while there is other work.
+const FOLD_AT_ROWS: usize = 1024;
+
+/// The engine, without the thread that runs it.
+pub struct Engine {
+    pub(super) world: World,
+    pub(super) store: Store,
+    pub(super) receipts: Receipts,
+    pub(super) facts: Facts,
+    pub(super) tell: watch::Sender<Arc<Facts>>,
+    packer: Packer,
+    gauge: Gauge,
+    disk_asked_ns: u64,
+    /// Of which receipt's position the oldest unacknowledged entry and the backlog's bytes are known.
+    measured: Option<Measured>,
+}
+
+/// What has to be read from the journal when a receipt has moved on.
+#[derive(Clone, Copy, Debug)]
+struct Measured {
+    from: Position,
+    bytes: u64,
+    head_bytes: u64,
+    oldest: Option<UnixMs>,
+}
+
+impl Engine {
+    pub(super) fn new(world: World, store: Store, receipts: Receipts) -> Self {
+        let (tell, _) = watch::channel(Arc::default());
+        let mut engine = Self {
+            world,
+            store,
+            receipts,
+            facts: Facts::default(),
+            tell,
+            packer: Packer::new(),
+            gauge: Gauge::default(),
+            disk_asked_ns: 0,
+            measured: None,
+        };
+        engine.publish();
+        engine
+    }
+
+    /// Does all that the inputs ask: writes in their order, one sync, then the answers. If one asks
+    /// to stop, who waits for that.
+    ///
+    /// # Errors
+    /// After a failed write or sync. Everyone has been answered "not stored" then, and the engine
+    /// is of no more use.
+    pub fn turn(&mut self, inputs: Vec<Input>) -> Result<Option<oneshot::Sender<()>>, EngineError> {
+        let mut answers = Answers::default();
+        let mut later = Vec::new();
+        let mut inputs = inputs.into_iter();
+        let mut written = Ok(());
+        for input in inputs.by_ref() {
+            written = self.write(input, &mut answers, &mut later);
+            if written.is_err() {
+                break;
+            }
+        }
+        if let Err(e) = written.and_then(|()| self.commit()) {
+            answers.refuse();
+            inputs.for_each(|input| refuse(input, &Refused::Poisoned));
+            self.facts.closed = Some(Refused::Poisoned);
+            let _ = self.tell.send_replace(Arc::new(self.facts.clone()));
+            return Err(e);
+        }
+        answers.send();
+        self.publish();
+        let mut stop = None;
+        for input in later {
+            match input {
+                Input::Stop { answer } => stop = Some(answer),
+                read => self.read(read)?,
+            }
+        }
+        Ok(stop)
+    }
+
+    /// Puts into the view what the last turns changed. `idle` says that nobody waits.
+    pub fn settle(&mut self, idle: bool) -> Result<(), EngineError> {
+        if idle || self.store.rows.waiting() >= FOLD_AT_ROWS {
+            self.store.settle()?;
+            self.receipts.keep(&self.world, false);
+        }
+        Ok(())
+    }
+
+    /// Is intake closed for want of room? Then somebody has to ask [`Self::reopen`] now and then.
+    pub fn is_full(&self) -> bool {
+        self.facts.closed == Some(Refused::DiskFull)
+    }
+
+    /// Opens intake again if there is room on the disk.
+    pub fn reopen(&mut self) {
+        if self.is_full() && self.disk_is_due() && self.store.logs.journal.has_room() {
+            self.facts.closed = None;
+            self.publish();
+        }
+    }
+
+    fn write(
+        &mut self,
+        input: Input,
+        answers: &mut Answers,
+        later: &mut Vec<Input>,
+    ) -> Result<(), EngineError> {
+        match input {
+            Input::Enroll { prepared, answer } => {
+                let enrolled = match self.enroll(*prepared) {
+                    Ok(enrolled) => enrolled,
+                    Err(e) => {
+                        answers.enrolled(answer, Err(Refused::Poisoned));
+                        return Err(e);
+                    }
+                };
+                answers.enrolled(answer, enrolled);
+            }
+            Input::States { states, upto, answer } => {
+                if self.states(&states, upto)? {
+                    answers.stored(answer);
+                }
+            }
+            Input::Acked { ack, at } => self.acked(ack, at)?,
+            Input::Forked { common } => self.forked(common),
+            later_on => later.push(later_on),
+        }
+        Ok(())
+    }
+
+    fn enroll(&mut self, new: Prepared) -> Result<Result<Enrolled, Refused>, EngineError> {
+        let journal = self.store.logs.journal.id();
+        if let Some(row) = self.store.row(new.record)? {
+            return self.enrolled_before(&row, &new);
+        }
+        if self.is_full() && !self.disk_is_due() {
+            return Ok(Err(Refused::DiskFull));
+        }
+        let context = VersionVector::default();
+        let position = match self.store.logs.journal.append(&new.sealed, &context) {
+            Ok(position) => position,
+            Err(AppendError::Full) => {
+                self.facts.closed = Some(Refused::DiskFull);
+                self.disk_asked_ns = self.world.clock.mono_ns();
+                return Ok(Err(Refused::DiskFull));
+            }
+            Err(AppendError::Failed(e)) => return Err(EngineError::Poisoned(e)),
+        };
+        self.facts.closed = None;
+        let act = Act {
+            dot: Dot { journal, seq: position.seq },
+            tag: position.head.tag(),
+            context,
+            record: new.record,
+            opening: Some(wasl_protocol::entry::Opening {
+                form_number: new.form_number,
+                posted: new.posted,
+            }),
+            groups: new.groups,
+        };
+        self.fold(Item::Edit(act))?;
+        self.store.rows.journal_folded(position);
+        Ok(Ok(Enrolled { record: new.record, journal, position, duplicate: false }))
+    }
+
+    /// The answer for a form number that is taken.
+    fn enrolled_before(
+        &mut self,
+        row: &Row,
+        new: &Prepared,
+    ) -> Result<Result<Enrolled, Refused>, EngineError> {
+        let opened = row.opened.filter(|_| row.state.posted.contains(&new.posted));
+        let Some(opened) = opened else {
+            return Ok(Err(Refused::Clash(new.form_number.clone())));
+        };
+        if opened > self.store.logs.journal.head().seq {
+            self.commit()?; // opened in this very turn: its head can be read once it is on disk
+        }
+        let journal = self.store.logs.journal.id();
+        let position = self.store.logs.journal.position(opened)?;
+        let position = position.ok_or(EngineError::Unfolded(opened))?;
+        Ok(Ok(Enrolled { record: new.record, journal, position, duplicate: true }))
+    }
+
+    /// Writes states to the inbox and folds them; false if they are not taken.
+    fn states(&mut self, states: &[SignedState], upto: Cursor) -> Result<bool, EngineError> {
+        let mut read = Vec::new();
+        for signed in states {
+            let Ok(state) = signed.trusted() else {
+                tracing::error!("a state that HQ signed does not decode: kept, not folded");
+                continue;
+            };
+            if let Some(common) = self.store.contradicts(&state)? {
+                self.forked(common);
+                return Ok(false);
+            }
+            read.push(state);
+        }
+        if self.facts.fork.is_some() {
+            return Ok(false);
+        }
+        if !self.append_states(states, upto)? {
+            return Ok(false);
+        }
+        self.commit()?;
+        self.fold_states(read, states.len() as u64, upto)?;
+        Ok(true)
+    }
+
+    /// False if the disk is full: HQ sends them again.
+    fn append_states(&mut self, states: &[SignedState], upto: Cursor) -> Result<bool, EngineError> {
+        let plains = states.iter().map(|s| (Kind::STATE, codec::encode(s)));
+        for (kind, plain) in plains.chain([(Kind::CURSOR, codec::encode(&upto))]) {
+            let (id, key) = (self.store.logs.inbox.id(), &self.store.logs.inbox_key);
+            let random = self.world.entropy.random();
+            let sealed = Sealed::new(id, kind, &plain, key, &mut self.packer, random);
+            match self.store.logs.inbox.append(&sealed, &VersionVector::default()) {
+                Ok(_) => {}
+                Err(AppendError::Full) => {
+                    tracing::warn!("states are not taken: the disk is full");
+                    self.commit()?;
+                    return Ok(false);
+                }
+                Err(AppendError::Failed(e)) => return Err(EngineError::Poisoned(e)),
+            }
+        }
+        Ok(true)
+    }
+
+    fn fold_states(
+        &mut self,
+        states: Vec<StateFor>,
+        count: u64,
+        upto: Cursor,
+    ) -> Result<(), EngineError> {
+        let end = self.store.logs.inbox.head();
+        let first = Seq(end.seq.0 - count);
+        let mut at = first;
+        for state in states {
+            let tags = state.state.map(|_, _, value| value.tag);
+            self.fold(Item::State { seq: at, state: Box::new(tags) })?;
+            at = at.next();
+        }
+        self.fold(Item::Cursor(upto))?;
+        self.store.rows.inbox_folded(end);
+        Ok(())
+    }
+
+    fn fold(&mut self, item: Item) -> Result<(), EngineError> {
+        let (office, ours) = (self.store.logs.office.clone(), self.store.logs.journal.id());
+        match fold(&mut self.store.rows, &office, ours, item) {
+            Ok(None) => Ok(()),
+            Ok(Some(undecided)) => {
+                self.commit()?;
+                decide(&mut self.store.logs, &mut self.store.rows, undecided)
+            }
+            Err(e) => {
+                // Folding all logs again, this entry with them, is the cure.
+                self.commit()?;
+                self.store.heal(&e)
+            }
+        }
+    }
+
+    fn acked(&mut self, ack: Ack, at: UnixMs) -> Result<(), EngineError> {
+        if ack.journal != self.store.logs.journal.id() {
+            return Ok(());
+        }
+        let ours = self.store.logs.journal.position(ack.stored.seq)?;
+        if ours == Some(ack.stored) {
+            self.receipts.take(ack, at);
+        } else {
+            let end = self.store.logs.journal.head().seq;
+            self.forked(Seq(ack.stored.seq.0.saturating_sub(1)).min(end));
+        }
+        Ok(())
+    }
+
+    fn forked(&mut self, common: Seq) {
+        if self.facts.fork.is_none() {
+            tracing::error!(%common, "HQ's copy of the journal differs from ours after this entry");
+        }
+        self.facts.fork = Some(self.facts.fork.map_or(common, |known| known.min(common)));
+    }
+
+    fn commit(&mut self) -> Result<(), EngineError> {
+        for log in [&mut self.store.logs.journal, &mut self.store.logs.inbox] {
+            if log.pending_bytes() == 0 {
+                continue;
+            }
+            let before_ns = self.world.clock.mono_ns();
+            log.commit().map_err(EngineError::Poisoned)?;
+            self.gauge.synced(self.world.clock.mono_ns().saturating_sub(before_ns));
+        }
+        Ok(())
+    }
+
+    fn disk_is_due(&mut self) -> bool {
+        let now_ns = self.world.clock.mono_ns();
+        let due = now_ns.saturating_sub(self.disk_asked_ns) >= ASK_DISK_EVERY_NS;
+        if due {
+            self.disk_asked_ns = now_ns;
+        }
+        due
+    }
+
+    /// Tells everyone how things stand.
+    pub(super) fn publish(&mut self) {
+        let head = self.store.logs.journal.head();
+        let meta = self.store.rows.meta();
+        let measured = self.measure(head);
+        let stored = self.receipts.stored();
+        let facts = &mut self.facts;
+        facts.journals.clear();
+        facts.journals.push((self.store.logs.journal.id(), head));
+        facts.stored = stored;
+        facts.stable = self.receipts.stable();
+        facts.held = self.receipts.held();
+        facts.last_ack_at = self.receipts.last_at();
+        facts.backlog = head.seq - stored.map_or(Seq(0), |at| at.seq);
+        facts.backlog_bytes = measured.map_or(0, |m| m.bytes);
+        facts.oldest_unacked_at = measured.and_then(|m| m.oldest);
+        facts.cursor = meta.cursor;
+        facts.records = meta.records;
+        facts.conflicts = meta.conflicts;
+        if self.gauge.due(self.world.clock.mono_ns()) {
+            let logs = &self.store.logs;
+            facts.journal_bytes = logs.journal.file_bytes() + logs.inbox.file_bytes();
+            facts.free_bytes = logs.journal.free_bytes();
+            facts.fsync_p99_ms = self.gauge.sync_p99_ms();
+        }
+        let _ = self.tell.send_replace(Arc::new(facts.clone()));
+    }
+
+    /// What lies between the newest receipt and the head. The journal is read only when the
+    /// receipt has moved, or there was nothing before.
+    fn measure(&mut self, head: Position) -> Option<Measured> {
+        let journal = &self.store.logs.journal;
+        let from = self.receipts.stored().unwrap_or(Position::start(journal.id()));
+        if head.seq <= from.seq {
+            self.measured = None;
+            return None;
+        }
+        let end_bytes = journal.end_bytes();
+        match &mut self.measured {
+            Some(known) if known.from == from => {
+                known.bytes += end_bytes - known.head_bytes;
+                known.head_bytes = end_bytes;
+            }
+            _ => {
+                let bytes = self.store.logs.journal.bytes_after(from).unwrap_or(0);
+                let oldest = self.store.logs.written_at(from.seq.next()).ok().flatten();
+                let head_bytes = end_bytes;
+                self.measured = Some(Measured { from, bytes, head_bytes, oldest });
+            }
+        }
+        self.measured
+    }
+}

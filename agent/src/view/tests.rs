@@ -1,0 +1,1 @@
+//! What the view promises, checked against the store on a real disk.
