@@ -1,5 +1,6 @@
 //! One turn: gather, link, append, one sync, answer, fold.
 
+use std::fmt;
 use std::sync::Arc;
 
 use tokio::sync::{oneshot, watch};
@@ -43,6 +44,12 @@ pub struct Engine {
     disk_asked_ns: u64,
     /// Of which receipt's position the oldest unacknowledged entry and the backlog's bytes are known.
     measured: Option<Measured>,
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Engine({:?})", self.store.logs.journal)
+    }
 }
 
 /// What has to be read from the journal when a receipt has moved on.

@@ -80,6 +80,3 @@ pub trait View: Send {
     /// Makes all of it durable and says so on disk, for the next start.
     fn close(self: Box<Self>) -> Result<(), ViewError>;
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,0 +1,258 @@
+//! An office in a temporary folder, and a disk that fails on demand.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use tokio::sync::oneshot;
+use wasl_protocol::entry::{SignedState, StateFor};
+use wasl_protocol::frame::{Kind, Sealed};
+use wasl_protocol::id::{Dot, EpochId, OfficeId, Position, RecordId};
+use wasl_protocol::join::{Joined, TransportKey};
+use wasl_protocol::json::Json;
+use wasl_protocol::keys::{SignKey, UnwrapKey};
+use wasl_protocol::pack::Packer;
+use wasl_protocol::record::{Draft, Origin, RecordState, Value};
+use wasl_protocol::units::{FeedNo, Seq, UnixMs};
+
+use crate::engine::{
+    Engine, EngineConfig, EngineError, Enrolled, Found, Input, Listed, Notice, Prepared, Refused,
+    VIEW_CACHE_BYTES, birth, open,
+};
+use crate::keystore::{Identity, KeyFile};
+use crate::seam::{Disk, DiskFile, RealDisk, World};
+
+/// What the disk is told to do wrong.
+#[derive(Debug, Default)]
+pub(super) struct Faults {
+    pub(super) sync_fails: AtomicBool,
+    /// If not 0: so many bytes are free.
+    pub(super) free_bytes: AtomicU64,
+    pub(super) rebooted: AtomicBool,
+}
+
+pub(super) struct FaultyDisk(Arc<Faults>);
+
+struct FaultyFile(Box<dyn DiskFile>, Arc<Faults>);
+
+impl FaultyDisk {
+    fn wrap(&self, file: io::Result<Box<dyn DiskFile>>) -> io::Result<Box<dyn DiskFile>> {
+        Ok(Box::new(FaultyFile(file?, self.0.clone())))
+    }
+}
+
+impl Disk for FaultyDisk {
+    fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        self.wrap(RealDisk.open(path))
+    }
+    fn open_read(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        self.wrap(RealDisk.open_read(path))
+    }
+    fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        self.wrap(RealDisk.create(path))
+    }
+    fn exists(&self, path: &Path) -> bool {
+        RealDisk.exists(path)
+    }
+    fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
+        RealDisk.list(dir)
+    }
+    fn create_dir_all(&self, dir: &Path) -> io::Result<()> {
+        RealDisk.create_dir_all(dir)
+    }
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        RealDisk.rename(from, to)
+    }
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        RealDisk.remove(path)
+    }
+    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+        RealDisk.sync_dir(dir)
+    }
+    fn free_bytes(&self, path: &Path) -> io::Result<u64> {
+        match self.0.free_bytes.load(Ordering::SeqCst) {
+            0 => RealDisk.free_bytes(path),
+            free => Ok(free),
+        }
+    }
+    fn boot_id(&self) -> io::Result<String> {
+        let boot = if self.0.rebooted.load(Ordering::SeqCst) { "second" } else { "first" };
+        Ok(boot.to_owned())
+    }
+}
+
+impl DiskFile for FaultyFile {
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.0.read_at(buf, offset)
+    }
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        self.0.write_at(bytes, offset)
+    }
+    fn sync_data(&self) -> io::Result<()> {
+        if self.1.sync_fails.load(Ordering::SeqCst) {
+            return Err(io::Error::from_raw_os_error(5));
+        }
+        self.0.sync_data()
+    }
+    fn len(&self) -> io::Result<u64> {
+        self.0.len()
+    }
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.0.set_len(len)
+    }
+}
+
+/// An office that has joined.
+pub(super) struct Place {
+    _top: tempfile::TempDir,
+    pub(super) dir: PathBuf,
+    pub(super) world: World,
+    pub(super) faults: Arc<Faults>,
+    pub(super) identity: Identity,
+    pub(super) hq: SignKey,
+}
+
+pub(super) fn office() -> OfficeId {
+    "nasr".parse().unwrap()
+}
+
+impl Place {
+    pub(super) fn new() -> Self {
+        let top = tempfile::tempdir().unwrap();
+        let dir = top.path().join("nasr");
+        let faults = Arc::new(Faults::default());
+        let world = World { disk: Arc::new(FaultyDisk(faults.clone())), ..World::real() };
+        let key = KeyFile::locate(&dir, Some(&top.path().join("key"))).unwrap();
+        let identity = Identity::create(&world, &dir, &key).unwrap();
+        let hq = SignKey::from_secret(&[7; 32]);
+        let joined = Joined {
+            office: office(),
+            name_ar: "النصر".into(),
+            name_en: "Al-Nasr".into(),
+            epoch: EpochId(1),
+            hq_sign_key: hq.verify_key(),
+            hq_wrap_key: UnwrapKey::from_secret(&[8; 32]).wrap_key(),
+            clock: UnixMs(0),
+        };
+        birth(&world, &identity, &joined).unwrap();
+        identity.joined(&world, &joined, TransportKey([9; 32]), &[]).unwrap();
+        Self { _top: top, dir, world, faults, identity, hq }
+    }
+
+    pub(super) fn try_open(&self) -> Result<(Engine, Vec<Notice>), EngineError> {
+        let config = EngineConfig { hq: self.hq.verify_key(), view_cache_bytes: VIEW_CACHE_BYTES };
+        let mut notices = Vec::new();
+        let engine = open(&self.world, &self.identity, config, &mut |n| notices.push(n))?;
+        Ok((engine, notices))
+    }
+
+    pub(super) fn open(&self) -> Engine {
+        self.try_open().unwrap().0
+    }
+
+    /// The file of the journal's first segment.
+    pub(super) fn segment(&self) -> PathBuf {
+        let journal = self.dir.join("journal");
+        let id = RealDisk.list(&journal).unwrap().remove(0);
+        journal.join(id).join("00000001.seg")
+    }
+}
+
+/// An enrollment under this form number; `name` makes the content differ.
+pub(super) fn prepared(engine: &Engine, form: &str, name: &str) -> Prepared {
+    let json = format!(
+        r#"{{"form_number":"{form}","person":{{"given_name":"{name}","father_name":"حسن",
+        "grandfather_name":"زيد","sex":"F","birth_date":"1945-09-20"}},"contact":{{"phone":"7"}}}}"#
+    );
+    let edit = Draft::parse(json.as_bytes()).unwrap().into_edit(&office(), UnixMs(1000));
+    let (journal, key) = (engine.store.logs.journal.id(), &engine.store.logs.journal_key);
+    let mut packer = Packer::new();
+    let random = engine.world.entropy.random();
+    let sealed = Sealed::new(journal, Kind::EDIT, &edit.encode(), key, &mut packer, random);
+    let opening = edit.opening.unwrap();
+    Prepared {
+        record: edit.record,
+        form_number: opening.form_number,
+        posted: opening.posted,
+        groups: edit.groups.into_keys().collect(),
+        sealed,
+    }
+}
+
+pub(super) type Answer = oneshot::Receiver<Result<Enrolled, Refused>>;
+
+pub(super) fn enroll(prepared: Prepared) -> (Input, Answer) {
+    let (answer, waits) = oneshot::channel();
+    (Input::Enroll { prepared: Box::new(prepared), answer }, waits)
+}
+
+/// Enrolls in one turn each, and folds.
+pub(super) fn enroll_all(engine: &mut Engine, forms: impl IntoIterator<Item = u32>) {
+    for form in forms {
+        let (input, answer) = enroll(prepared(engine, &form.to_string(), "آيات"));
+        engine.turn(vec![input]).unwrap();
+        answer.blocking_recv().unwrap().unwrap();
+        engine.settle(true).unwrap();
+    }
+}
+
+pub(super) fn record(form: &str) -> RecordId {
+    RecordId::of(&office(), &form.parse().unwrap())
+}
+
+pub(super) fn found(engine: &mut Engine, form: &str) -> Option<Found> {
+    let (answer, waits) = oneshot::channel();
+    engine.turn(vec![Input::Record { record: record(form), answer }]).unwrap();
+    waits.blocking_recv().unwrap()
+}
+
+pub(super) fn listed(engine: &mut Engine) -> Vec<Listed> {
+    let (answer, waits) = oneshot::channel();
+    engine.turn(vec![Input::List { skip: 0, limit: u64::MAX, answer }]).unwrap();
+    waits.blocking_recv().unwrap()
+}
+
+/// Every record with its values, for comparing.
+pub(super) fn everything(engine: &mut Engine) -> Vec<(RecordId, RecordState<Value>)> {
+    let forms: Vec<String> =
+        listed(engine).into_iter().map(|l| l.form_number.as_str().to_owned()).collect();
+    let mut all: Vec<_> =
+        forms.iter().map(|form| (record(form), found(engine, form).unwrap().state)).collect();
+    all.sort_by_key(|(id, _)| *id);
+    all
+}
+
+/// A state as HQ signs it: what we have, and HQ's `national_number` (or another group) beside it.
+pub(super) fn hq_state(
+    place: &Place,
+    ours: Option<RecordState<Value>>,
+    form: &str,
+    (group, dot, json): (&str, Dot, &str),
+) -> SignedState {
+    let origin = Origin { office: office(), form_number: form.parse().unwrap() };
+    let mut state = ours.unwrap_or_else(|| RecordState::new(origin));
+    let value = Value {
+        json: Json::of(&serde_json::from_str(json).unwrap()),
+        by: OfficeId::hq(),
+        at: UnixMs(5),
+        operator: None,
+        tag: Position::start(dot.journal).head.tag(),
+    };
+    state.groups.entry(group.parse().unwrap()).or_default().insert(dot, value);
+    state.seen.add(dot);
+    let (epoch, feed) = (EpochId(1), FeedNo(dot.seq.0));
+    let state = StateFor { epoch, office: office(), feed, record: record(form), state };
+    SignedState::sign(&state, &place.hq)
+}
+
+pub(super) fn hq_dot(seq: u64) -> Dot {
+    Dot { journal: wasl_protocol::id::JournalId(0xabc), seq: Seq(seq) }
+}
+
+pub(super) fn store_states(engine: &mut Engine, states: Vec<SignedState>, upto: u64) -> bool {
+    let (answer, waits) = oneshot::channel();
+    let upto = wasl_protocol::entry::Cursor { epoch: EpochId(1), feed: FeedNo(upto) };
+    engine.turn(vec![Input::States { states, upto, answer }]).unwrap();
+    waits.blocking_recv().is_ok()
+}

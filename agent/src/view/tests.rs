@@ -1,1 +1,0 @@
-//! What the view promises, checked against the store on a real disk.
