@@ -5,7 +5,7 @@
 //! ```
 
 use crate::http::{Http, HttpError};
-use crate::process::{Binary, Daemon, ProcessError, finish};
+use crate::process::{Binary, Daemon, ProcessError, finish, run};
 use crate::programs::Program;
 use crate::sample;
 use crate::wire::Link;
@@ -16,6 +16,9 @@ use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use wasl_protocol::join::{JoinToken, NotAJoinToken};
+
+/// By how many seconds a program's wall clock is off, in tests.
+const CLOCK_OFFSET: &str = "WASL_CLOCK_OFFSET_S";
 
 /// Something of the fleet that did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +45,7 @@ pub struct Installation {
     name: String,
     root: PathBuf,
     dir: PathBuf,
+    clock_offset_s: i64,
     daemon: Option<Daemon>,
 }
 
@@ -53,6 +57,7 @@ impl Installation {
             name: name.to_string(),
             root: root.to_path_buf(),
             dir: root.join(name),
+            clock_offset_s: 0,
             daemon: None,
         }
     }
@@ -69,7 +74,16 @@ impl Installation {
 
     /// A command on it: `words`, then the data dir.
     pub fn command(&self, words: &[&str]) -> Command {
-        self.binary.command(self.program, &self.args(words))
+        let mut command = self.binary.command(self.program, &self.args(words));
+        if self.clock_offset_s != 0 {
+            command.env(CLOCK_OFFSET, self.clock_offset_s.to_string());
+        }
+        command
+    }
+
+    /// Sets the wall clock of whatever is started from now on off by so many seconds.
+    pub fn set_clock_off(&mut self, seconds: i64) {
+        self.clock_offset_s = seconds;
     }
 
     fn args(&self, words: &[&str]) -> Vec<OsString> {
@@ -85,7 +99,7 @@ impl Installation {
 
     /// Runs a command on it; an exit code other than 0 is an error.
     pub fn call(&self, words: &[&str]) -> Result<String, FleetError> {
-        Ok(self.binary.run(self.program, &self.args(words))?)
+        Ok(run(self.command(words))?)
     }
 
     /// Starts its daemon, without waiting for it.

@@ -74,31 +74,17 @@ impl Binary {
         command.env_remove("WASL_DATA_DIR").env_remove("WASL_HQ_DATA_DIR");
         command
     }
+}
 
-    /// Runs `program` to its end, whatever the end is, with `input` on its stdin.
-    pub fn output<A: AsRef<OsStr>>(
-        &self,
-        program: Program,
-        args: &[A],
-        input: &[u8],
-    ) -> Result<Output, ProcessError> {
-        finish(self.command(program, args), input)
+/// Runs a command to its end and answers what it printed; an exit code other than 0 is an error.
+pub fn run(command: Command) -> Result<String, ProcessError> {
+    let what = line(&command);
+    let out = finish(command, b"")?;
+    if out.status.success() {
+        return Ok(String::from_utf8_lossy(&out.stdout).into_owned());
     }
-
-    /// Runs `program` to its end and answers what it printed; an exit code other than 0 is an error.
-    pub fn run<A: AsRef<OsStr>>(
-        &self,
-        program: Program,
-        args: &[A],
-    ) -> Result<String, ProcessError> {
-        let out = self.output(program, args, b"")?;
-        if out.status.success() {
-            return Ok(String::from_utf8_lossy(&out.stdout).into_owned());
-        }
-        let said = String::from_utf8_lossy(&out.stderr).trim().to_string();
-        let what = line(&self.command(program, args));
-        Err(ProcessError::Failed { what, status: out.status, said })
-    }
+    let said = String::from_utf8_lossy(&out.stderr).trim().to_string();
+    Err(ProcessError::Failed { what, status: out.status, said })
 }
 
 /// Runs a command to its end with `input` on its stdin.

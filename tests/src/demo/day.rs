@@ -170,12 +170,17 @@ fn look(
     progress: &Progress,
     names: &[sample::Office],
 ) -> Result<(Vec<Row>, Vec<String>), DemoError> {
+    let hq = stage.hq.at.status()?;
+    let at_hq = |id: &str| {
+        let offices = hq["offices"].as_array().into_iter().flatten();
+        let office = offices.into_iter().find(|office| office["id"] == id);
+        office.and_then(|office| office["records"].as_u64()).unwrap_or_default()
+    };
     let mut rows = Vec::new();
     let mut unsynced = Vec::new();
     for ((office, name), enrolled) in stage.offices.iter().zip(names).zip(&progress.enrolled) {
         let status = office.at.status()?;
         let backlog = status["sync"]["backlog_records"].as_u64().unwrap_or_default();
-        let records = status["records"]["total"].as_u64().unwrap_or_default();
         let link = status["link"]["state"].as_str().unwrap_or("?");
         if status["synced"] != true {
             unsynced.push(name.name_en.clone());
@@ -184,7 +189,7 @@ fn look(
             name_en: name.name_en.clone(),
             name_ar: name.name_ar.clone(),
             enrolled: enrolled.load(Ordering::Relaxed),
-            at_hq: records.saturating_sub(backlog),
+            at_hq: at_hq(&office.id),
             backlog,
             link: if office.link.is_cut() { "cut".to_string() } else { link.to_string() },
         });

@@ -37,9 +37,9 @@ pub fn print(
             name.name_ar,
         ]);
     }
-    println!("{table}\n");
+    println!("{}\n", table.trim_fmt());
     let equal: u64 = proven.iter().map(|p| p.equal).sum();
-    let at_hq = stage.hq.at.status()?["records"]["total"].as_u64().unwrap_or_default();
+    let at_hq = stage.hq.at.status()?["totals"]["records"].as_u64().unwrap_or_default();
     let bytes: u64 = stage.offices.iter().map(|o| o.link.bytes()).sum();
     println!(
         "{} enrollments at {} offices, {at_hq} records at headquarters, {equal} equal on both sides \

@@ -1,0 +1,13 @@
+//! Real processes, real QUIC, real disks: what a district sees, and what may happen to it.
+
+mod clocks; // ten years off
+mod crash; // kill -9
+mod damage; // a view that is gone, cut short or garbage
+mod district; // HQ, offices and links of one test
+mod forms; // made-up enrollments
+mod input; // what operators may get wrong
+mod joining; // tokens and keys in the wrong hands
+mod outage; // HQ down, links cut
+mod paths; // a data dir where no socket fits
+mod port; // strangers on the QUIC port
+mod whole; // the main job, end to end

@@ -1,0 +1,58 @@
+//! HQ down, links cut.
+
+use crate::district::{District, enroll, synced, until};
+use std::thread;
+use std::time::Duration;
+use wasl_tests::wire::Weather;
+
+#[test]
+fn what_was_enrolled_while_hq_was_down_arrives_in_order_and_once() {
+    let mut district = District::new();
+    let office = district.office("rifai");
+    enroll(&office, 0..10);
+    synced(&office);
+    assert!(district.hq.at.stop(), "HQ stops when it is asked to");
+    let mut enrolled = enroll(&office, 10..1_010).ids();
+    assert_eq!(office.at.status().unwrap()["synced"], false);
+    district.hq.at.run().unwrap();
+    enrolled.extend(enroll(&office, 0..10).ids());
+    assert_eq!(district.agree(&office), enrolled);
+    assert_eq!(enrolled.len(), 1_010);
+}
+
+#[test]
+fn a_link_cut_50_times_in_mid_transfer_neither_loses_nor_repeats() {
+    let district = District::new();
+    let office = district.office("dawaya");
+    let weather =
+        Weather { delay: Duration::from_millis(15), lost_per_mille: 20, ..Weather::default() };
+    office.link.set(weather);
+    let mut dice = fastrand::Rng::with_seed(7);
+    let mut enrolled = std::collections::BTreeSet::new();
+    let mut in_mid_transfer = 0;
+    for cut in 0..50 {
+        enrolled.extend(enroll(&office, cut * 20..(cut + 1) * 20).ids());
+        thread::sleep(Duration::from_millis(dice.u64(0..40)));
+        office.link.cut();
+        let status = office.at.status().unwrap();
+        in_mid_transfer += usize::from(status["sync"]["backlog_records"] != 0);
+        thread::sleep(Duration::from_millis(dice.u64(10..150)));
+        office.link.restore();
+        thread::sleep(Duration::from_millis(dice.u64(0..100)));
+    }
+    assert!(in_mid_transfer > 0, "no cut hit a transfer");
+    assert_eq!(district.agree(&office), enrolled);
+    assert_eq!(enrolled.len(), 1_000);
+}
+
+#[test]
+fn an_office_that_starts_without_a_link_enrolls_and_syncs_when_there_is_one() {
+    let district = District::new();
+    let mut office = district.joined("batha");
+    office.link.cut();
+    office.at.run().unwrap();
+    let enrolled = enroll(&office, 0..50).ids();
+    until(&office, "told of the link", |status| !status["link"]["last_error"].is_null());
+    office.link.restore();
+    assert_eq!(district.agree(&office), enrolled);
+}
