@@ -96,6 +96,7 @@ impl From<ConnectionError> for Failure {
         match error {
             ConnectionError::TimedOut => Self::Timeout,
             ConnectionError::VersionMismatch => Self::Version,
+            ConnectionError::Reset => Self::Broken("HQ started anew".to_owned()),
             ConnectionError::TransportError(e) if u64::from(e.code) == ALERT_ACCESS_DENIED => {
                 Self::WrongKey
             }

@@ -3,6 +3,7 @@
 
 mod limits; // every bound of this door
 mod identity; // keys for names
+mod reset; // how an office learns that HQ was killed
 mod crowd; // how many strangers stand in it
 mod admit; // from a packet to a known office
 mod join; // the one conversation of a stranger
@@ -14,9 +15,10 @@ mod work; // what a session asks of the store, in order
 #[cfg(test)]
 mod tests; // the gateway and a store, met by hand-made peers
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::Arc;
 
-use quinn::Endpoint;
+use quinn::{Endpoint, TokioRuntime};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -74,10 +76,14 @@ pub struct Gateway {
 
 impl Gateway {
     /// Binds the UDP address; port 0 takes any. Must be called within a tokio runtime.
-    pub fn bind(listen: SocketAddr, keys: &HqKeys) -> Result<Self, GatewayError> {
+    pub fn bind(listen: SocketAddr, keys: &HqKeys, world: &World) -> Result<Self, GatewayError> {
         let refused = |why| GatewayError::Listen { address: listen, why };
-        let config = limits::server_config(identity::server_config(&keys.transport_secret())?);
-        let endpoint = Endpoint::server(config, listen).map_err(refused)?;
+        let secret = keys.transport_secret();
+        let server = limits::server_config(identity::server_config(&secret)?);
+        let config = reset::endpoint_config(&secret, world);
+        let socket = UdpSocket::bind(listen).map_err(refused)?;
+        let endpoint = Endpoint::new(config, Some(server), socket, Arc::new(TokioRuntime));
+        let endpoint = endpoint.map_err(refused)?;
         let address = endpoint.local_addr().map_err(refused)?;
         Ok(Self { endpoint, address })
     }

@@ -48,7 +48,8 @@ impl Hq {
         let unwrap = keys.unwrap_key().clone();
         let store = Store::open(&dir.path().join(DATABASE), unwrap, world.clone()).await.unwrap();
         let config = GatewayConfig { world, store, keys, sessions: Sessions::default() };
-        let gateway = Gateway::bind("127.0.0.1:0".parse().unwrap(), &config.keys).unwrap();
+        let gateway =
+            Gateway::bind("127.0.0.1:0".parse().unwrap(), &config.keys, &config.world).unwrap();
         let address = gateway.address();
         let (stop, stopped) = watch::channel(false);
         let serving = tokio::spawn(gateway.serve(config.clone(), stopped));
@@ -379,6 +380,25 @@ async fn packets_that_are_not_quic_and_messages_cut_in_half_harm_nobody() {
     session.greet(&good.hello(start)).await;
     session.is_level(start).await;
     assert!(cut.connection.close_reason().is_none(), "it may still finish");
+}
+
+#[test]
+fn an_hq_that_was_killed_and_is_back_says_that_it_knows_no_old_connection() {
+    let runtime = || tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let (killed, ours) = (runtime(), runtime());
+    let hq = killed.block_on(Hq::new());
+    let office = ours.block_on(hq.office("nasr", 1));
+    let connection = ours.block_on(office.connect(ALPN)).unwrap();
+    // No last word: its tasks are gone, and its socket with them.
+    killed.shutdown_timeout(NEVER);
+    let _entered = ours.enter();
+    let handle = tokio::runtime::Handle::current();
+    let _back = Gateway::bind(hq.gateway, &hq.config.keys, &hq.config.world).unwrap();
+    let reason = handle.block_on(async {
+        connection.open_uni().await.unwrap().write_all(&[0; 100]).await.unwrap();
+        timeout(NEVER, connection.closed()).await
+    });
+    assert_eq!(reason, Ok(ConnectionError::Reset));
 }
 
 #[tokio::test]
