@@ -113,3 +113,6 @@ fn want_type(headers: &HeaderMap, want: &str) -> Result<(), Problem> {
     let detail = format!("send Content-Type: {want}");
     Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, code, title, detail))
 }
+
+#[cfg(test)]
+mod tests;

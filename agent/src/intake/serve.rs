@@ -131,7 +131,7 @@ impl Listeners {
 
 /// A page of a foreign site that had its name point here (DNS rebinding) must not read records:
 /// over TCP only requests that name this machine are answered.
-async fn loopback_host(request: Request, next: Next) -> Response {
+pub(super) async fn loopback_host(request: Request, next: Next) -> Response {
     let host = request.headers().get(header::HOST).and_then(|h| h.to_str().ok());
     let authority = host.and_then(|h| h.parse::<Authority>().ok());
     let here = authority.is_some_and(|a| {
