@@ -61,7 +61,7 @@ CREATE TABLE record (
     in_conflict SMALLINT NOT NULL,
     state       BLOB NOT NULL
 );
-CREATE INDEX record_office ON record (office, id);
+CREATE INDEX record_office ON record (office);
 CREATE INDEX record_conflict ON record (office) WHERE in_conflict = 1;
 
 -- What each office has yet to be sent: an index, not a queue.

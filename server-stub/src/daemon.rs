@@ -103,8 +103,8 @@ pub async fn run(dir: &Path, world: World, mut ready: impl Write) -> Result<(), 
         let _ = told.wait_for(|stop| *stop).await;
     });
     let console = tokio::spawn(console.into_future());
-    let line = serde_json::json!({"ready": true, "quic": quic.to_string(), "socket": path});
-    writeln!(ready, "{line}").and_then(|()| ready.flush()).map_err(at(dir))?;
+    let addresses = serde_json::json!({"ready": true, "quic": quic.to_string(), "socket": path});
+    writeln!(ready, "{addresses}").and_then(|()| ready.flush()).map_err(at(dir))?;
     notify(NotifyState::Ready);
     tracing::info!(%quic, epoch = %store.epoch(), "HQ accepts");
     stopped.wait().await;

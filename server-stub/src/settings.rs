@@ -61,6 +61,9 @@ impl Settings {
     }
 
     /// Writes them into a data dir that has none.
+    ///
+    /// # Panics
+    /// Never: an address and a name are TOML.
     pub fn save(&self, dir: &Path) -> Result<(), SettingsError> {
         let path = dir.join(FILE);
         let text = toml::to_string(self).expect("an address and a name are TOML");

@@ -79,7 +79,7 @@ impl Asker {
             .body(body)
             .expect("a path of ours is a URI");
         let (status, bytes) = match self.door().await? {
-            Door::Running(stream) => read(over(stream, request).await?).await?,
+            Door::Running(stream) => over(stream, request).await?,
             Door::Stopped(router) => {
                 if reading {
                     eprintln!("note: HQ is not running; this is what its database holds");
@@ -126,11 +126,14 @@ impl Asker {
 async fn over(
     stream: UnixStream,
     request: Request<Body>,
-) -> Result<Response<hyper::body::Incoming>, Failure> {
+) -> Result<(hyper::StatusCode, Vec<u8>), Failure> {
     let lost = |e| Failure::new(AGAIN, "HQ did not answer", e).help("is it stopping? try again");
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(lost)?;
+    // The connection is driven until all of the answer is there.
+    let answer = async { read(sender.send_request(request).await.map_err(lost)?).await };
     tokio::select! {
-        answer = sender.send_request(request) => answer.map_err(lost),
+        biased;
+        answer = answer => answer,
         ended = connection => Err(match ended {
             Ok(()) => Failure::new(AGAIN, "HQ did not answer", "the connection ended"),
             Err(e) => lost(e),

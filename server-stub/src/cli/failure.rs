@@ -75,7 +75,11 @@ impl Failure {
 
 impl From<Problem> for Failure {
     fn from(p: Problem) -> Self {
-        Self { text: format!("{}: {}", p.title, p.detail), help: p.help, code: FAILED }
+        Self {
+            text: format!("{}: {}", p.title, p.detail),
+            help: p.help.map(Into::into),
+            code: FAILED,
+        }
     }
 }
 

@@ -70,13 +70,12 @@ fn check_endpoint(init: &Init) -> Result<(), Failure> {
 fn config_key_path(dir: &Path, asked: Option<&Path>) -> Result<PathBuf, Failure> {
     let whole = |p: &Path| std::path::absolute(p).map_err(|e| Failure::io(p, &e));
     let dir = whole(dir)?;
-    let path = match asked {
-        Some(path) => whole(path)?,
-        None => {
-            let mut name = dir.clone().into_os_string();
-            name.push(".config-key");
-            PathBuf::from(name)
-        }
+    let path = if let Some(path) = asked {
+        whole(path)?
+    } else {
+        let mut name = dir.clone().into_os_string();
+        name.push(".config-key");
+        PathBuf::from(name)
     };
     // A link or `..` may lead into the data dir as well.
     let folder = path.parent().map(|p| fs::canonicalize(p).unwrap_or_else(|_| p.to_owned()));

@@ -8,6 +8,8 @@ mod offices; // add, list, show, token, revoke
 mod problem; // what a caller is told when something is refused
 mod records; // states as HQ has them
 mod verify; // journals, walked from their start
+#[cfg(test)]
+mod tests; // the routes, without a socket
 
 use std::sync::Arc;
 

@@ -14,7 +14,7 @@ use crate::store::{Line, StoreError};
 use super::{Console, Problem};
 
 /// How many records one page of the list has at most.
-const PAGE_RECORDS: u32 = 1000;
+const PAGE_RECORDS: u32 = 10_000;
 
 /// Which part of the list.
 #[derive(Debug, Default, Deserialize)]

@@ -18,7 +18,7 @@ use super::file::write_new;
 /// The name of the key file in the data dir.
 pub const KEYS_FILE: &str = "hq.keys";
 
-/// SubjectPublicKeyInfo of an Ed25519 key (RFC 8410), up to the 32 bytes of the key itself.
+/// `SubjectPublicKeyInfo` of an Ed25519 key (RFC 8410), up to the 32 bytes of the key itself.
 const ED25519_SPKI: [u8; 12] =
     [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0];
 
@@ -107,6 +107,9 @@ impl HqKeys {
     }
 
     /// Puts the keys into a data dir that has none, fsynced.
+    ///
+    /// # Panics
+    /// Never: four strings are TOML.
     pub fn save(&self, dir: &Path) -> Result<(), RegistryError> {
         let path = dir.join(KEYS_FILE);
         let hex = |secret: &[u8; 32]| Zeroizing::new(HEXLOWER.encode(secret));

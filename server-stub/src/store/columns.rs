@@ -89,7 +89,7 @@ mod tests {
             let parts: Vec<_> = statements(rows).collect();
             assert_eq!(
                 parts.iter().flat_map(Range::clone).collect::<Vec<_>>(),
-                Vec::from_iter(0..rows)
+                (0..rows).collect::<Vec<_>>()
             );
             assert!(parts.iter().all(|p| STATEMENT_ROWS.contains(&p.len())));
         }

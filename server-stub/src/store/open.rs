@@ -27,6 +27,14 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// How many connections read at the same time.
 const READERS: u32 = 4;
 
+/// How much of the database the writer keeps in memory: the indexes by record id are met at random.
+/// As SQLite wants it: negative, in KiB.
+const WRITER_CACHE: &str = "-32768";
+
+/// How many pages the write-ahead log gathers (64 MiB) before they go to their places: the pages of
+/// the random indexes are written many times, and need their places only once.
+const CHECKPOINT_PAGES: &str = "16384";
+
 /// How many notices of news wait for a slow session: one that missed some looks at its whole feed.
 const NEWS_WAITING: usize = 256;
 
@@ -78,7 +86,9 @@ impl Store {
         create_private(path)?;
         let options = options(path)
             .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full);
+            .synchronous(SqliteSynchronous::Full)
+            .pragma("cache_size", WRITER_CACHE)
+            .pragma("wal_autocheckpoint", CHECKPOINT_PAGES);
         let writer = pool(1).connect_with(options).await?;
         check_durable(&writer).await?;
         SCHEMA.run(&writer).await?;

@@ -123,11 +123,11 @@ async fn an_office_begins_only_so_many_journals_in_a_day() {
     let hq = Hq::new().await;
     let (office, pen) = hq.join("nasr").await;
     let begin = |n: u64| Pen::new(&office.id, pen.sign.clone(), hq.unwrap.wrap_key(), n);
-    let mut begun = 0;
+    let mut taken = 0;
     for n in 1000..1050 {
-        begun += i64::from(begin(n).send(&hq, &office).await.is_ok());
+        taken += i64::from(begin(n).send(&hq, &office).await.is_ok());
     }
-    assert_eq!(begun, super::super::append::BIRTHS_A_DAY);
+    assert_eq!(taken, super::super::append::BIRTHS_A_DAY);
     hq.pass(25 * 60 * 60 * 1000);
     begin(2000).send(&hq, &office).await.unwrap();
 }

@@ -38,7 +38,7 @@ async fn news_from_two_journals_are_sent_until_the_cursor_has_passed() {
     let opened = old.enroll("n-1");
     old.send(&hq, &office).await.unwrap();
     let mut seen = vec![opened];
-    seen.push(new.put(&new.edit(record, "person", "second"), seen.clone()));
+    seen.push(new.put(&edit(record, "person", "second"), seen.clone()));
     new.send(&hq, &office).await.unwrap();
     let mixed = feed(&hq, &office, &[new.journal], 0).await;
     assert_eq!((mixed.states.len(), mixed.upto), (1, FeedNo(2)));
@@ -46,7 +46,7 @@ async fn news_from_two_journals_are_sent_until_the_cursor_has_passed() {
 
     let cursor = Cursor { epoch: hq.store.epoch(), feed: mixed.upto };
     hq.store.cursor_moved(&office.id, cursor).await.unwrap();
-    new.put(&new.edit(record, "person", "third"), seen);
+    new.put(&edit(record, "person", "third"), seen);
     new.send(&hq, &office).await.unwrap();
     let own = feed(&hq, &office, &[new.journal], 2).await;
     assert_eq!((own.states.len(), own.upto, own.skipped), (0, FeedNo(3), 1));
@@ -58,7 +58,7 @@ async fn an_edit_released_by_another_journal_wakes_its_office() {
     let (office, mut old) = hq.join("nasr").await;
     let mut new = Pen::new(&office.id, old.sign.clone(), hq.unwrap.wrap_key(), 900);
     let opened = old.enroll("n-1");
-    new.put(&new.edit(old.record("n-1"), "person", "second"), [opened]);
+    new.put(&edit(old.record("n-1"), "person", "second"), [opened]);
     new.send(&hq, &office).await.unwrap();
     let mut news = hq.store.feed_grew();
     old.send(&hq, &office).await.unwrap();
@@ -100,7 +100,7 @@ async fn a_feed_comes_in_pieces_that_lose_and_repeat_nothing() {
         got.extend(run.states.iter().map(|s| s.feed.0));
         after = run.upto;
     }
-    assert_eq!(got, Vec::from_iter(1..=100));
+    assert_eq!(got, (1..=100).collect::<Vec<_>>());
     let one = hq.store.feed(&office.id, &[], FeedNo(0), 1).await.unwrap();
     assert_eq!(one.states.len(), 1, "a state longer than the piece is sent all the same");
 }

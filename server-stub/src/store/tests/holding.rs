@@ -15,8 +15,8 @@ async fn an_edit_that_comes_before_what_it_saw_waits_and_is_released() {
     let mut new = Pen::new(&office.id, old.sign.clone(), hq.unwrap.wrap_key(), 900);
     let record = old.record("n-1");
     let opened = old.enroll("n-1");
-    let second = new.put(&new.edit(record, "person", "second"), [opened]);
-    let third = new.put(&new.edit(record, "person", "third"), [opened, second]);
+    let second = new.put(&edit(record, "person", "second"), [opened]);
+    let third = new.put(&edit(record, "person", "third"), [opened, second]);
     new.enroll("n-2");
     let acked = new.send(&hq, &office).await.unwrap();
     assert_eq!((acked.stored, acked.held), (new.at, 2));
@@ -39,9 +39,9 @@ async fn the_same_edits_in_any_split_fold_into_the_same_state() {
     let (office, mut pen) = hq.join("nasr").await;
     let record = pen.record("n-1");
     let one = pen.enroll("n-1");
-    let two = pen.put(&pen.edit(record, "person", "a"), [one]);
-    pen.put(&pen.edit(record, "contact", "b"), [one, two]);
-    pen.put(&pen.edit(record, "person", "c"), [one]);
+    let two = pen.put(&edit(record, "person", "a"), [one]);
+    pen.put(&edit(record, "contact", "b"), [one, two]);
+    pen.put(&edit(record, "person", "c"), [one]);
     pen.send(&hq, &office).await.unwrap();
     let state = hq.store.record(record).await.unwrap().unwrap();
     assert!(state.in_conflict(), "the last edit had not seen the second");
@@ -50,11 +50,11 @@ async fn the_same_edits_in_any_split_fold_into_the_same_state() {
     let (office, mut pen) = elsewhere.join("nasr").await;
     let one = pen.enroll("n-1");
     pen.send(&elsewhere, &office).await.unwrap();
-    let two = pen.put(&pen.edit(record, "person", "a"), [one]);
+    let two = pen.put(&edit(record, "person", "a"), [one]);
     pen.send(&elsewhere, &office).await.unwrap();
-    pen.put(&pen.edit(record, "contact", "b"), [one, two]);
+    pen.put(&edit(record, "contact", "b"), [one, two]);
     pen.send(&elsewhere, &office).await.unwrap();
-    pen.put(&pen.edit(record, "person", "c"), [one]);
+    pen.put(&edit(record, "person", "c"), [one]);
     pen.send(&elsewhere, &office).await.unwrap();
     assert_eq!(elsewhere.store.record(record).await.unwrap().unwrap(), state);
     assert_eq!(elsewhere.store.totals().await.unwrap().conflicts, 1);
@@ -69,8 +69,8 @@ async fn an_edit_of_another_offices_record_is_held_and_changes_nothing() {
     theirs.send(&hq, &nasr).await.unwrap();
     let record = theirs.record("n-1");
     let before = hq.store.record(record).await.unwrap();
-    mine.put(&mine.edit(record, "person", "stolen"), [dot]);
-    let taken = Edit { opening: theirs.opening("n-1").opening, ..mine.edit(record, "person", "x") };
+    mine.put(&edit(record, "person", "stolen"), [dot]);
+    let taken = Edit { opening: theirs.opening("n-1").opening, ..edit(record, "person", "x") };
     mine.put(&taken, []);
     let acked = mine.send(&hq, &fajr).await.unwrap();
     assert_eq!((acked.stored, acked.held), (mine.at, 2));
@@ -85,7 +85,7 @@ async fn a_record_that_waits_and_turns_out_to_be_anothers_stays_held() {
     let (nasr, mut theirs) = hq.join("nasr").await;
     let (fajr, mut mine) = hq.join("fajr").await;
     let dot = theirs.enroll("n-1");
-    mine.put(&mine.edit(theirs.record("n-1"), "person", "guessed"), [dot]);
+    mine.put(&edit(theirs.record("n-1"), "person", "guessed"), [dot]);
     mine.send(&hq, &fajr).await.unwrap();
     assert_eq!(reasons(&hq).await, ["waits"]);
     theirs.send(&hq, &nasr).await.unwrap();
@@ -100,17 +100,14 @@ async fn what_cannot_be_read_or_may_not_be_written_is_acknowledged_and_held() {
     let (office, mut pen) = hq.join("nasr").await;
     let dot = pen.enroll("n-1");
     let record = pen.record("n-1");
-    pen.put(&pen.edit(record, "national_number", "1"), [dot]);
+    pen.put(&edit(record, "national_number", "1"), [dot]);
     pen.write(Kind::EDIT, b"garbage", &VersionVector::default());
     pen.write(Kind(200), b"of the future", &VersionVector::default());
-    pen.put(&pen.edit(pen.record("n-9"), "person", "of no record"), []);
+    pen.put(&edit(pen.record("n-9"), "person", "of no record"), []);
     let after_bad = pen.enroll("n-2");
     let acked = pen.send(&hq, &office).await.unwrap();
     assert_eq!((acked.stored, acked.held), (pen.at, 4));
-    assert_eq!(
-        reasons(&hq).await,
-        ["unauthorised", "undecodable", "unknown_kind", "unopened"]
-    );
+    assert_eq!(reasons(&hq).await, ["unauthorised", "undecodable", "unknown_kind", "unopened"]);
     let other = hq.store.record(pen.record("n-2")).await.unwrap().unwrap();
     assert_eq!(other.seen, VersionVector::of([after_bad]), "one bad entry delays no other");
 }

@@ -39,7 +39,12 @@ async fn a_token_dies_of_age_and_a_new_one_replaces_it() {
     let token = hq.add("nasr").await;
     hq.pass(TOKEN_LIFE_MS);
     assert_eq!(join(&hq, &token, 1).await, Err(JoinRefusal::Expired));
-    let new = mint(token.token.office.clone(), TransportKey([0; 32]), "hq:1".to_owned(), hq.store.world());
+    let new = mint(
+        token.token.office.clone(),
+        TransportKey([0; 32]),
+        "hq:1".to_owned(),
+        hq.store.world(),
+    );
     let office = &token.token.office;
     let done = hq.store.new_token(office, new.hash, new.expires_at).await.unwrap();
     assert_eq!(done, Added::Yes);

@@ -89,6 +89,13 @@ impl Hq {
     }
 }
 
+/// An edit of one group.
+fn edit(record: RecordId, group: &str, text: &str) -> Edit {
+    let value = Json::of(&serde_json::json!({ "given_name": text }));
+    let groups = [(group.parse().unwrap(), value)].into();
+    Edit { record, at: UnixMs(5), operator: None, opening: None, groups }
+}
+
 /// Writes one journal of an office.
 struct Pen {
     office: OfficeId,
@@ -127,19 +134,12 @@ impl Pen {
     /// The edit that opens a record.
     fn opening(&self, form: &str) -> Edit {
         let opening = Opening { form_number: form.parse().unwrap(), posted: [1; 16] };
-        Edit { opening: Some(opening), ..self.edit(self.record(form), "person", "first") }
-    }
-
-    fn edit(&self, record: RecordId, group: &str, text: &str) -> Edit {
-        let value = Json::of(&serde_json::json!({ "given_name": text }));
-        let groups = [(group.parse().unwrap(), value)].into();
-        Edit { record, at: UnixMs(5), operator: None, opening: None, groups }
+        Edit { opening: Some(opening), ..edit(self.record(form), "person", "first") }
     }
 
     /// Writes an entry of any kind; its dot.
     fn write(&mut self, kind: Kind, plain: &[u8], context: &VersionVector) -> Dot {
-        let sealed =
-            Sealed::new(self.journal, kind, plain, &self.key, &mut self.packer, [4; 32]);
+        let sealed = Sealed::new(self.journal, kind, plain, &self.key, &mut self.packer, [4; 32]);
         self.at = sealed.link(&self.at, context, &mut self.frames);
         Dot { journal: self.journal, seq: self.at.seq }
     }
