@@ -48,13 +48,19 @@ impl fmt::Debug for World {
 #[derive(Debug)]
 pub struct SystemClock {
     start: Instant,
+    offset_ms: i64,
 }
+
+/// By how many seconds the wall clock is shown off, for tests of clocks that lie. It decides
+/// nothing, as no wall clock does.
+const OFFSET_S: &str = "WASL_CLOCK_OFFSET_S";
 
 impl SystemClock {
     /// A clock whose monotonic time starts now.
     #[expect(clippy::disallowed_methods, reason = "the seam is where the clock is read")]
     pub fn new() -> Self {
-        Self { start: Instant::now() }
+        let offset_s = std::env::var(OFFSET_S).ok().and_then(|s| s.parse::<i64>().ok());
+        Self { start: Instant::now(), offset_ms: offset_s.unwrap_or(0).saturating_mul(1000) }
     }
 }
 
@@ -68,10 +74,11 @@ impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "the seam is where the clock is read")]
     fn unix(&self) -> UnixMs {
         let millis = |d: std::time::Duration| i64::try_from(d.as_millis()).unwrap_or(i64::MAX);
-        UnixMs(match SystemTime::now().duration_since(SystemTime::UNIX_EPOCH) {
+        let now = match SystemTime::now().duration_since(SystemTime::UNIX_EPOCH) {
             Ok(after) => millis(after),
             Err(before) => -millis(before.duration()),
-        })
+        };
+        UnixMs(now.saturating_add(self.offset_ms))
     }
 
     fn mono(&self) -> MonoMs {
