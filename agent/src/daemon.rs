@@ -29,6 +29,9 @@ const BLOCKING_THREADS: usize = 4;
 
 const BYTES_PER_MIB: u64 = 1024 * 1024;
 
+/// Folding fewer entries takes no time worth telling of.
+const TOLD_FROM_ENTRIES: u64 = 1000;
+
 /// How long each edge may take to stop.
 const STOP_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -110,7 +113,10 @@ fn tell(notice: Notice) {
                 .map_or(String::new(), |to| format!("; the old one is kept in {}", to.display()));
             eprintln!("the view is folded again from the logs: {doubt}{aside}");
         }
-        Notice::Folded { done, total } => eprintln!("folded {done} of {total} entries"),
+        Notice::Folded { done, total } if total >= TOLD_FROM_ENTRIES => {
+            eprintln!("folded {done} of {total} entries");
+        }
+        Notice::Folded { .. } => {}
     }
 }
 

@@ -59,7 +59,7 @@ async fn open(file: &Path) -> Result<(Input, ProgressBar), Failure> {
     let failed = |e: io::Error| Failure::io(name(file), &e);
     let input = tokio::fs::File::open(file).await.map_err(failed)?;
     let found = input.metadata().await.map_err(failed)?;
-    Ok((Box::new(input), progress(found.is_file().then(|| found.len()))))
+    Ok((Box::new(input), progress(found.is_file().then_some(found.len()))))
 }
 
 fn name(file: &Path) -> String {

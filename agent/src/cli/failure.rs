@@ -98,9 +98,11 @@ impl From<SettingsError> for Failure {
 impl From<KeystoreError> for Failure {
     fn from(e: KeystoreError) -> Self {
         let exit = match &e {
-            KeystoreError::NotJoined(_) | KeystoreError::AlreadyJoined { .. } => Exit::Failed,
             KeystoreError::Io { source, .. } if denied(source) => Exit::NoPermission,
-            KeystoreError::Io { .. } | KeystoreError::Damaged(_) => Exit::Failed,
+            KeystoreError::NotJoined(_)
+            | KeystoreError::AlreadyJoined { .. }
+            | KeystoreError::Io { .. }
+            | KeystoreError::Damaged(_) => Exit::Failed,
             _ => Exit::BadSettings,
         };
         Self::new(exit, e.to_string()).help(e.help())

@@ -81,12 +81,12 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let place = &args.place;
     let done = match args.command {
         Command::Join(args) => join::join(place, &args),
-        Command::Run(args) => run::run(place, args),
+        Command::Run(args) => run::run(place, &args),
         Command::Enroll(args) => enroll::enroll(place, &args),
-        Command::Record(command) => record::record(place, command),
+        Command::Record(command) => record::record(place, &command),
         Command::Status => status::status(place),
-        Command::Sync(args) => wait::sync(place, args),
-        Command::Wait(args) => wait::wait(place, args),
+        Command::Sync(args) => wait::sync(place, &args),
+        Command::Wait(args) => wait::wait(place, &args),
         Command::Journal(command) => journal::journal(place, &command),
     };
     match done {

@@ -24,9 +24,9 @@ pub enum Command {
 }
 
 /// Reads records from the daemon, or from the logs if it is stopped.
-pub fn record(place: &Place, command: Command) -> Result<(), Failure> {
+pub fn record(place: &Place, command: &Command) -> Result<(), Failure> {
     match command {
-        Command::Get { id } => get(place, id),
+        Command::Get { id } => get(place, *id),
         Command::List => list(place),
     }
 }

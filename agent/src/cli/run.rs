@@ -16,7 +16,7 @@ pub struct Args {
 }
 
 /// Runs the daemon until it is told to stop.
-pub fn run(place: &Place, args: Args) -> Result<(), Failure> {
+pub fn run(place: &Place, args: &Args) -> Result<(), Failure> {
     // Before anything else: nothing works without the socket.
     socket_path(&place.data_dir)?;
     let mut settings = Settings::load(&place.data_dir)?;

@@ -43,7 +43,7 @@ pub struct SyncArgs {
 }
 
 /// Waits for what the arguments name; a stopped daemon is waited for too.
-pub fn wait(place: &Place, args: WaitArgs) -> Result<(), Failure> {
+pub fn wait(place: &Place, args: &WaitArgs) -> Result<(), Failure> {
     let so: fn(&Status) -> bool =
         if args.synced { |s| s.synced } else { |s| s.link.state == LinkPhase::Up };
     let what = if args.synced { "synced" } else { "link" };
@@ -52,7 +52,7 @@ pub fn wait(place: &Place, args: WaitArgs) -> Result<(), Failure> {
 }
 
 /// Wakes the link, then waits until both sides have everything that the other had.
-pub fn sync(place: &Place, args: SyncArgs) -> Result<(), Failure> {
+pub fn sync(place: &Place, args: &SyncArgs) -> Result<(), Failure> {
     block_on(async {
         let kick = async |mut client: Client| {
             let response = client.send(Method::POST, "/v1/sync", None).await?;

@@ -152,7 +152,7 @@ async fn answered(line: u64, handed: Handed) -> Answer {
     };
     match waits.await.unwrap_or(Err(Refused::Stopped)) {
         Ok(enrolled) => {
-            let enrolled = EnrolledReport::new(form_number, enrolled);
+            let enrolled = EnrolledReport::new(form_number, &enrolled);
             Answer::Enrolled { line, status: enrolled.status().as_u16(), enrolled }
         }
         Err(refused) => Answer::Refused { line, problem: refused.into() },

@@ -40,6 +40,9 @@ pub struct Door {
 
 impl Door {
     /// The enrollment in `text` (one object of JSON), parsed, packed and sealed for the engine.
+    ///
+    /// # Panics
+    /// Never: a draft opens its record.
     pub fn prepare(&self, text: &[u8]) -> Result<Prepared, Unfit> {
         let draft = match Draft::parse(text) {
             Err(DraftError::Unknown(field)) if field == "biometrics" => Err(Unfit::Biometrics)?,

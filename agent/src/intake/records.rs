@@ -39,7 +39,7 @@ pub struct EnrolledReport {
 
 impl EnrolledReport {
     /// The report of an answer of the engine.
-    pub fn new(form_number: FormNumber, enrolled: Enrolled) -> Self {
+    pub fn new(form_number: FormNumber, enrolled: &Enrolled) -> Self {
         Self {
             id: enrolled.record,
             form_number,
@@ -68,7 +68,7 @@ pub(super) async fn post(
     let form_number = prepared.form_number.clone();
     let waits = intake.door.handle.enroll(prepared).await?;
     let enrolled = waits.await.map_err(|_| crate::engine::Refused::Stopped)??;
-    let report = EnrolledReport::new(form_number, enrolled);
+    let report = EnrolledReport::new(form_number, &enrolled);
     Ok((report.status(), Json(report)).into_response())
 }
 
