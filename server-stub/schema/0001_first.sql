@@ -30,8 +30,7 @@ CREATE TABLE office (
     -- Its last report.
     seen_at          BIGINT,
     clock_offset_ms  BIGINT,
-    backlog          BIGINT,
-    records          BIGINT
+    head_seq         BIGINT
 );
 
 CREATE TABLE journal (

@@ -6,13 +6,16 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 use wasl_protocol::id::{OfficeId, RecordId};
 
+/// The data dir that the service's unit has.
+const DATA_DIR: &str = "/var/lib/wasl-hq";
+
 /// The reference central server of Wasl.
 #[derive(Debug, Parser)]
 #[command(name = "wasl-hq", version, max_term_width = 100)]
 pub(super) struct Args {
     /// Which installation
-    #[arg(long, global = true, value_name = "DIR", env = "WASL_HQ_DATA_DIR")]
-    pub data_dir: Option<PathBuf>,
+    #[arg(long, global = true, value_name = "DIR", env = "WASL_HQ_DATA_DIR", default_value = DATA_DIR)]
+    pub data_dir: PathBuf,
     /// Print one JSON document instead of a table
     #[arg(long, global = true)]
     pub json: bool,

@@ -1,6 +1,6 @@
 //! The console: over its socket, or, while HQ is stopped, the same routes over its database.
 
-use std::io;
+use std::io::{self, Write};
 use std::path::PathBuf;
 
 use axum::Router;
@@ -41,11 +41,15 @@ impl Asker {
     }
 
     /// Shows a document: as JSON where that was asked for, else as `people` read it.
-    pub fn show<T: Serialize>(&self, document: &T, people: impl FnOnce(&T) -> String) {
+    pub fn show<T: Serialize>(
+        &self,
+        document: &T,
+        people: impl FnOnce(&T) -> String,
+    ) -> Result<(), Failure> {
         if self.json {
-            println!("{}", serde_json::json!(document));
+            print(&serde_json::json!(document).to_string())
         } else {
-            println!("{}", people(document));
+            print(&people(document))
         }
     }
 
@@ -120,6 +124,15 @@ impl Asker {
         let (path, unwrap) = (self.dir.join(DATABASE), keys.unwrap_key().clone());
         let store = Store::read_only(&path, unwrap, self.world.clone()).await?;
         Ok(Console { store, world: self.world.clone(), live: None }.router())
+    }
+}
+
+/// Prints a result. A reader that has read enough, such as `head`, is no failure.
+pub(super) fn print(text: &str) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    match writeln!(out, "{text}").and_then(|()| out.flush()) {
+        Err(e) if e.kind() != io::ErrorKind::BrokenPipe => Err(Failure::new(FAILED, "stdout", e)),
+        _ => Ok(()),
     }
 }
 

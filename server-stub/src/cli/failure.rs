@@ -43,12 +43,6 @@ impl Failure {
         self
     }
 
-    /// No installation was named.
-    pub fn no_data_dir() -> Self {
-        Self::new(USAGE, "which installation", "no data dir is given")
-            .help("say `--data-dir DIR`, or set WASL_HQ_DATA_DIR")
-    }
-
     /// There is no HQ in this data dir.
     pub fn not_here(dir: &Path) -> Self {
         Self::new(SETTINGS, &dir.display().to_string(), "there is no HQ here").help(format!(

@@ -11,6 +11,7 @@ use crate::settings::Settings;
 use crate::store::{DATABASE, Store};
 
 use super::args::Init;
+use super::ask::print;
 use super::failure::{FAILED, Failure, USAGE};
 
 /// Makes a new HQ in `dir`. The key file comes last: without it there is no HQ.
@@ -41,10 +42,12 @@ pub(super) async fn init(dir: &Path, init: &Init, world: &World) -> Result<(), F
         _ => Failure::io(&config_key, &e),
     })?;
     keys.save(dir)?;
-    println!("HQ is ready in {}", dir.display());
-    println!("config-signing key: {} (keep it off this machine)", config_key.display());
-    println!("next: wasl-hq --data-dir {} run", dir.display());
-    Ok(())
+    print(&format!(
+        "HQ is ready in {dir}\nconfig-signing key: {key} (keep it off this machine)\n\
+         next: wasl-hq --data-dir {dir} run",
+        dir = dir.display(),
+        key = config_key.display(),
+    ))
 }
 
 fn check_endpoint(init: &Init) -> Result<(), Failure> {

@@ -13,7 +13,7 @@ pub(super) async fn journal(asker: &Asker, command: JournalCommand) -> Result<()
     asker.show(&report, |r| match &r.items[..] {
         [] => format!("{}: HQ has no journal of it yet", r.office),
         journals => journals.iter().map(line).collect::<Vec<_>>().join("\n"),
-    });
+    })?;
     let Some(bad) = report.items.iter().find_map(|j| j.bad_entry.map(|seq| (j, seq))) else {
         return Ok(());
     };

@@ -40,7 +40,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 fn dispatch(args: Args) -> Result<(), Failure> {
-    let dir = args.data_dir.ok_or_else(Failure::no_data_dir)?;
+    let dir = args.data_dir;
     let world = World::real();
     match args.command {
         Command::Init(init) => run::short(init::init(&dir, &init, &world)),

@@ -17,25 +17,25 @@ pub(super) async fn office(asker: &Asker, command: OfficeCommand) -> Result<(), 
         OfficeCommand::Add { id, name_ar, name_en } => {
             let new = NewOffice { id, name_ar, name_en };
             let token: TokenDocument = asker.post("/v1/offices", &new).await?;
-            asker.show(&token, |t| t.token.clone());
+            asker.show(&token, |t| t.token.clone())?;
         }
         OfficeCommand::Token { id } => {
             let path = format!("/v1/offices/{id}/token");
             let token: TokenDocument = asker.post(&path, &json!({})).await?;
-            asker.show(&token, |t| t.token.clone());
+            asker.show(&token, |t| t.token.clone())?;
         }
         OfficeCommand::Revoke { id } => {
             let path = format!("/v1/offices/{id}/revoke");
             let office: OfficeDocument = asker.post(&path, &json!({})).await?;
-            asker.show(&office, |o| format!("{} is revoked", o.office.id));
+            asker.show(&office, |o| format!("{} is revoked", o.office.id))?;
         }
         OfficeCommand::List => {
             let list: OfficeList = asker.get("/v1/offices").await?;
-            asker.show(&list, |l| people(&l.items));
+            asker.show(&list, |l| people(&l.items))?;
         }
         OfficeCommand::Show { id } => {
             let office: OfficeDocument = asker.get(&format!("/v1/offices/{id}")).await?;
-            asker.show(&office, |o| one(&o.office));
+            asker.show(&office, |o| one(&o.office))?;
         }
     }
     Ok(())
@@ -70,7 +70,7 @@ fn one(o: &OfficeStatus) -> String {
         ("last seen", when(o.last_seen)),
         ("agent", or_dash(o.agent_version.as_ref())),
         ("clock ahead of HQ's", or_dash(o.clock_offset_ms.map(|ms| format!("{ms} ms")))),
-        ("backlog reported", or_dash(o.backlog)),
+        ("backlog", or_dash(o.backlog)),
         ("records", o.records.to_string()),
         ("in conflict", o.conflicts.to_string()),
         ("entries held", o.held.to_string()),

@@ -14,7 +14,7 @@ pub(super) async fn record(asker: &Asker, command: RecordCommand) -> Result<(), 
     match command {
         RecordCommand::Get { id } => {
             let record: Value = asker.get(&format!("/v1/records/{id}")).await?;
-            asker.show(&record, people);
+            asker.show(&record, people)?;
         }
         RecordCommand::List { office } => {
             let of = office.map(|o| format!("office={o}&")).unwrap_or_default();
@@ -25,7 +25,7 @@ pub(super) async fn record(asker: &Asker, command: RecordCommand) -> Result<(), 
                 list.items.extend(page.items);
                 list.next = page.next;
             }
-            asker.show(&list, lines);
+            asker.show(&list, lines)?;
         }
     }
     Ok(())

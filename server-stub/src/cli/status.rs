@@ -9,8 +9,7 @@ use super::table::{ago, facts, or_dash, table};
 /// Shows how HQ and its offices are.
 pub(super) async fn status(asker: &Asker) -> Result<(), Failure> {
     let status: Status = asker.get("/v1/status").await?;
-    asker.show(&status, people);
-    Ok(())
+    asker.show(&status, people)
 }
 
 fn people(s: &Status) -> String {

@@ -114,7 +114,7 @@ pub struct OfficeStatus {
     pub journals: Vec<JournalStatus>,
     /// How far HQ has the newest of them.
     pub stored_seq: Seq,
-    /// How many entries it said at its last report that HQ had not acknowledged.
+    /// How many entries of its newest journal HQ has not, of those that it last reported.
     pub backlog: Option<u64>,
     /// How many of its entries are held.
     pub held: u64,
@@ -203,6 +203,7 @@ fn office(facts: OfficeFacts, live: &[SessionFacts]) -> OfficeStatus {
         head: at.head,
     };
     let journals: Vec<_> = facts.journals.iter().map(journal).collect();
+    let stored_seq = journals.last().map_or(Seq(0), |j| j.seq);
     OfficeStatus {
         state,
         connected: session.is_some(),
@@ -216,9 +217,9 @@ fn office(facts: OfficeFacts, live: &[SessionFacts]) -> OfficeStatus {
         revoked_at: facts.revoked_at.map(timestamp),
         agent_version: facts.agent_version,
         clock_offset_ms: facts.clock_offset_ms,
-        stored_seq: journals.last().map_or(Seq(0), |j| j.seq),
+        stored_seq,
         journals,
-        backlog: facts.backlog,
+        backlog: facts.reported_seq.map(|reported| reported - stored_seq),
         held: facts.held,
         records: facts.records,
         conflicts: facts.conflicts,

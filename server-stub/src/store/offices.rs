@@ -6,7 +6,7 @@ use wasl_protocol::entry::Cursor;
 use wasl_protocol::id::{JournalId, OfficeId, Position};
 use wasl_protocol::join::{JoinRefusal, JoinRequest, TransportKey};
 use wasl_protocol::keys::VerifyKey;
-use wasl_protocol::units::UnixMs;
+use wasl_protocol::units::{Seq, UnixMs};
 use wasl_protocol::wire::Report;
 
 use crate::registry::SecretHash;
@@ -69,8 +69,8 @@ pub struct OfficeFacts {
     pub last_seen: Option<UnixMs>,
     /// How far its clock was ahead of HQ's then, in milliseconds.
     pub clock_offset_ms: Option<i64>,
-    /// How many entries it said HQ had not acknowledged.
-    pub backlog: Option<u64>,
+    /// Where its newest journal ended then.
+    pub reported_seq: Option<Seq>,
     /// How far it has taken its feed, and where that ends.
     pub feed: (u64, u64),
     /// Its journals, oldest first, and how far HQ has each.
@@ -215,13 +215,11 @@ impl Store {
     ) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
         sqlx::query(
-            "UPDATE office SET seen_at = ?, clock_offset_ms = ?, backlog = ?, records = ?
-             WHERE id = ?",
+            "UPDATE office SET seen_at = ?, clock_offset_ms = ?, head_seq = ? WHERE id = ?",
         )
         .bind(at.0)
         .bind(report.clock.0.saturating_sub(at.0))
-        .bind(sql(report.backlog))
-        .bind(sql(report.records))
+        .bind(sql(report.head.seq.0))
         .bind(office.as_str())
         .execute(&mut *tx)
         .await?;
@@ -320,7 +318,7 @@ fn facts(row: &SqliteRow) -> Result<OfficeFacts, StoreError> {
         agent_version: row.try_get("agent_version")?,
         last_seen: moment(row, "seen_at")?,
         clock_offset_ms: row.try_get("clock_offset_ms")?,
-        backlog: row.try_get::<Option<i64>, _>("backlog")?.map(i64::cast_unsigned),
+        reported_seq: row.try_get::<Option<i64>, _>("head_seq")?.map(|n| Seq(n.cast_unsigned())),
         feed: (number(row, "cursor_feed")?, number(row, "feed_head")?),
         journals: Vec::new(),
         held: number(row, "held_count")?,
