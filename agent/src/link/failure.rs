@@ -103,6 +103,9 @@ impl From<ConnectionError> for Failure {
             ConnectionError::ConnectionClosed(e) if u64::from(e.error_code) == ALERT_NO_ALPN => {
                 Self::Version
             }
+            ConnectionError::ConnectionClosed(e) if u64::from(e.error_code) == REFUSED => {
+                Self::Closed(Bye::now(ByeCode::Busy))
+            }
             ConnectionError::ApplicationClosed(close) => {
                 let code = u8::try_from(close.error_code.into_inner()).unwrap_or(u8::MAX);
                 let bye = bye_in(&close.reason);
@@ -157,6 +160,9 @@ const SLOWLY: Duration = Duration::from_secs(60);
 
 /// The longest wait that HQ may ask for.
 const LONGEST: Duration = Duration::from_secs(3600);
+
+/// QUIC's `CONNECTION_REFUSED` (RFC 9000, section 20.1): too many stand in HQ's door.
+const REFUSED: u64 = 2;
 
 /// QUIC's code for a TLS alert is 0x100 plus the alert (RFC 9001, section 4.8). Ours, when the pin
 /// does not match: `access_denied`.

@@ -100,7 +100,7 @@ async fn attempt(
         board.connecting(endpoint);
         let dialled = tokio::select! {
             () = stopped(stop) => return None,
-            dialled = dial(&config.credentials, ALPN, endpoint, config.connect_timeout) => dialled,
+            dialled = dial_again_when_kicked(config, endpoint, kicks) => dialled,
         };
         match dialled {
             Ok(line) => {
@@ -114,6 +114,28 @@ async fn attempt(
         }
     }
     Some(failure)
+}
+
+/// Dials; a kick makes it dial anew, since QUIC asks an HQ that does not answer ever more seldom.
+async fn dial_again_when_kicked(
+    config: &LinkConfig,
+    endpoint: &str,
+    kicks: &mut watch::Receiver<u64>,
+) -> Result<Line, Failure> {
+    loop {
+        let kicked = async {
+            tokio::time::sleep(UNDISTURBED).await;
+            if kicks.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        };
+        tokio::select! {
+            dialled = dial(&config.credentials, ALPN, endpoint, config.connect_timeout) => {
+                return dialled;
+            }
+            () = kicked => {}
+        }
+    }
 }
 
 /// One session, and the end of its connection. None: stop.
@@ -143,3 +165,6 @@ async fn session(
 async fn stopped(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }
+
+/// How long a dial goes on whatever happens: more than two round trips by satellite.
+const UNDISTURBED: Duration = Duration::from_secs(3);

@@ -23,18 +23,18 @@ use super::identity::{Credentials, PKCS8_ED25519};
 use super::{Failure, JoinError, Keys, join};
 
 /// Long enough on one machine.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 
 const OFFICE: [u8; 32] = [1; 32];
 
 /// Somebody who answers on a UDP port with some key.
-struct Hq {
+pub(super) struct Hq {
     endpoint: Endpoint,
     key: TransportKey,
 }
 
 impl Hq {
-    fn new(seed: u8, alpn: &[u8]) -> Self {
+    pub(super) fn new(seed: u8, alpn: &[u8]) -> Self {
         let pair = KeyPair::try_from(&[&PKCS8_ED25519[..], &[seed; 32]].concat()[..]).unwrap();
         let mut params = CertificateParams::default();
         // Expired long ago: dates are never an error.
@@ -56,11 +56,15 @@ impl Hq {
         Self { endpoint, key: TransportKey::of_spki(&pair.subject_public_key_info()) }
     }
 
-    fn address(&self) -> SocketAddr {
+    pub(super) fn address(&self) -> SocketAddr {
         self.endpoint.local_addr().unwrap()
     }
 
-    async fn accept(&self) -> Connection {
+    pub(super) fn key(&self) -> TransportKey {
+        self.key
+    }
+
+    pub(super) async fn accept(&self) -> Connection {
         self.endpoint.accept().await.unwrap().await.unwrap()
     }
 
@@ -111,7 +115,7 @@ fn keys(sign_key: &SignKey) -> Keys<'_> {
     Keys { transport_secret: &OFFICE, sign_key, wrap_key: WrapKey([3; 32]) }
 }
 
-fn welcome(office: &str) -> JoinAnswer {
+pub(super) fn welcome(office: &str) -> JoinAnswer {
     Ok(Joined {
         office: office.parse().unwrap(),
         name_ar: "النصر".to_owned(),

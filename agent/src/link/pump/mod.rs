@@ -6,6 +6,9 @@
 mod deeds; // what the machine wants done
 mod keep; // what HQ sent: checked, then kept
 
+#[cfg(test)]
+mod tests; // sessions with a hand-made HQ
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;

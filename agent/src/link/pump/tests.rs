@@ -1,0 +1,224 @@
+//! Sessions of a real engine with a hand-made HQ, over real QUIC on loopback.
+
+use quinn::{Connection, RecvStream, SendStream};
+use tempfile::TempDir;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use wasl_protocol::entry::{Cursor, SignedState, StateFor};
+use wasl_protocol::id::{EpochId, Position, RecordId};
+use wasl_protocol::join::ALPN;
+use wasl_protocol::keys::SignKey;
+use wasl_protocol::record::{Origin, RecordState};
+use wasl_protocol::units::{FeedNo, UnixMs};
+use wasl_protocol::wire::{
+    Ack, Assembler, Bye, ByeCode, Entries, Hello, Level, Message, Standing, States, Welcome,
+};
+
+use crate::engine::{self, EngineConfig, Facts, Handle};
+use crate::facts::{LinkFacts, LinkPhase};
+use crate::keystore::{Identity, KeyFile};
+use crate::link::dial::close;
+use crate::link::tests::{Hq, PATIENCE, welcome as joined};
+use crate::link::{Credentials, LinkConfig, run};
+use crate::seam::World;
+
+const EPOCH: EpochId = EpochId(9);
+
+fn hq_key() -> SignKey {
+    SignKey::from_secret(&[4; 32])
+}
+
+/// An office with its link running.
+struct Office {
+    _top: TempDir,
+    handle: Handle,
+    facts: watch::Receiver<LinkFacts>,
+    kicks: watch::Sender<u64>,
+    stop: watch::Sender<bool>,
+    linking: JoinHandle<()>,
+}
+
+impl Office {
+    fn new(hq: &Hq) -> Self {
+        let top = tempfile::tempdir().unwrap();
+        let (world, dir) = (World::real(), top.path().join("nasr"));
+        let key = KeyFile::locate(&dir, Some(&top.path().join("key"))).unwrap();
+        let identity = Identity::create(&world, &dir, &key).unwrap();
+        engine::birth(&world, &identity, &joined("nasr").unwrap()).unwrap();
+        let config = EngineConfig { hq: hq_key().verify_key(), view_cache_bytes: 16 * 1024 * 1024 };
+        let handle = engine::start(&world, &identity, config, &mut |_| {}).unwrap().handle;
+        let config = LinkConfig {
+            world,
+            handle: handle.clone(),
+            office: "nasr".parse().unwrap(),
+            credentials: Credentials::new(&identity.transport_secret(), hq.key()).unwrap(),
+            sign_key: identity.sign_key(),
+            hq_sign_key: hq_key().verify_key(),
+            endpoints: vec![hq.address().to_string()],
+            heartbeat: PATIENCE,
+            backoff_min: PATIENCE / 1000,
+            backoff_max: PATIENCE,
+            connect_timeout: PATIENCE,
+        };
+        let (publish, facts) = watch::channel(LinkFacts::default());
+        let (kicks, kicked) = watch::channel(0);
+        let (stop, stopped) = watch::channel(false);
+        let linking = tokio::spawn(run(config, publish, kicked, stopped));
+        Self { _top: top, handle, facts, kicks, stop, linking }
+    }
+
+    async fn link(&mut self, so: impl Fn(&LinkFacts) -> bool) -> LinkFacts {
+        timeout(PATIENCE, self.facts.wait_for(|f| so(f))).await.expect("in time").unwrap().clone()
+    }
+
+    async fn engine(&self, so: impl Fn(&Facts) -> bool) -> Facts {
+        let mut facts = self.handle.facts();
+        let facts = timeout(PATIENCE, facts.wait_for(|f| so(f))).await.expect("in time").unwrap();
+        Facts::clone(&facts)
+    }
+}
+
+/// HQ's end of one session, greeted.
+struct Session {
+    connection: Connection,
+    control: SendStream,
+    heard: RecvStream,
+    assembler: Assembler,
+    hello: Hello,
+}
+
+impl Session {
+    /// Accepts a session and its Hello, and welcomes it as one who has nothing yet.
+    async fn welcomed(hq: &Hq) -> Self {
+        let connection = hq.accept().await;
+        let (control, mut heard) = connection.accept_bi().await.unwrap();
+        let mut assembler = Assembler::default();
+        let Message::Hello(hello) = next(&mut heard, &mut assembler).await else {
+            panic!("Hello comes first")
+        };
+        let mut session = Self { connection, control, heard, assembler, hello };
+        let standing = |(journal, _): &(_, _)| {
+            let top = Position::start(*journal);
+            Standing { journal: *journal, top, ladder: vec![top], stable: None }
+        };
+        let journals = session.hello.journals.iter().map(standing).collect();
+        let (clock, credit_bytes) = (UnixMs(0), 1 << 20);
+        let welcome = Welcome { epoch: EPOCH, journals, clock, credit_bytes };
+        session.send(&Message::Welcome(welcome)).await;
+        session
+    }
+
+    async fn send(&mut self, message: &Message) {
+        self.control.write_all(&message.encode()).await.unwrap();
+    }
+
+    async fn entries(&self) -> Entries {
+        let mut stream = self.connection.accept_uni().await.unwrap();
+        match next(&mut stream, &mut Assembler::default()).await {
+            Message::Entries(entries) => entries,
+            other => panic!("not entries: {other:?}"),
+        }
+    }
+
+    fn receipt(&self, key: &SignKey) -> Message {
+        let (journal, head) = self.hello.journals[0];
+        Message::Ack(Ack::new(EPOCH, journal, head, None, 0, key))
+    }
+
+    async fn closed(&self) -> u64 {
+        match timeout(PATIENCE, self.connection.closed()).await.expect("in time") {
+            quinn::ConnectionError::ApplicationClosed(close) => close.error_code.into_inner(),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+async fn next(stream: &mut RecvStream, assembler: &mut Assembler) -> Message {
+    loop {
+        if let Some(message) = assembler.next_message().unwrap() {
+            return message;
+        }
+        let chunk = timeout(PATIENCE, stream.read_chunk(4096, true)).await.expect("in time");
+        assembler.feed(&chunk.unwrap().expect("the office goes on").bytes);
+    }
+}
+
+#[tokio::test]
+async fn entries_go_up_the_receipt_comes_back_and_a_kick_is_answered() {
+    let hq = Hq::new(9, ALPN);
+    let mut office = Office::new(&hq);
+    let mut session = Session::welcomed(&hq).await;
+    assert_eq!(session.entries().await.last, session.hello.journals[0].1);
+    session.send(&session.receipt(&hq_key())).await;
+    session.send(&Message::Level(Level { report: 0 })).await;
+    office.engine(|facts| facts.backlog == 0 && facts.stored.is_some()).await;
+    let facts = office.link(|facts| facts.level_at.is_some()).await;
+    assert_eq!((facts.state, facts.level_kicks), (LinkPhase::Up, 0));
+
+    office.kicks.send_replace(3);
+    let report = next(&mut session.heard, &mut session.assembler).await;
+    assert!(matches!(report, Message::Report(report) if report.number == 1), "{report:?}");
+    session.send(&Message::Level(Level { report: 1 })).await;
+    office.link(|facts| facts.level_kicks == 3).await;
+
+    office.stop.send(true).unwrap();
+    assert_eq!(session.closed().await, ByeCode::Done as u64);
+    timeout(PATIENCE, office.linking).await.expect("it ends").unwrap();
+    assert_eq!(office.facts.borrow().state, LinkPhase::Down);
+}
+
+#[tokio::test]
+async fn a_receipt_that_hq_did_not_sign_is_not_believed() {
+    let hq = Hq::new(9, ALPN);
+    let mut office = Office::new(&hq);
+    let mut session = Session::welcomed(&hq).await;
+    session.entries().await;
+    session.send(&session.receipt(&SignKey::from_secret(&[5; 32]))).await;
+    assert_eq!(session.closed().await, ByeCode::Fault as u64);
+    let facts = office.link(|facts| facts.state == LinkPhase::Backoff).await;
+    assert_eq!(facts.last_error.unwrap().code, "hq-fault");
+    assert_eq!(office.engine(|_| true).await.backlog, 1);
+}
+
+#[tokio::test]
+async fn a_state_that_is_for_another_office_or_not_signed_is_not_kept() {
+    let hq = Hq::new(9, ALPN);
+    for (whose, key) in [("fajr", hq_key()), ("nasr", SignKey::from_secret(&[5; 32]))] {
+        let office = Office::new(&hq);
+        let session = Session::welcomed(&hq).await;
+        let (feed, record) = (FeedNo(1), RecordId([1; 16]));
+        let (office_id, form_number) = ("nasr".parse().unwrap(), "1".parse().unwrap());
+        let state = RecordState::new(Origin { office: office_id, form_number });
+        let to = whose.parse().unwrap();
+        let state = StateFor { epoch: EPOCH, office: to, feed, record, state };
+        let (states, upto) = (vec![SignedState::sign(&state, &key)], Cursor { epoch: EPOCH, feed });
+        let mut stream = session.connection.open_uni().await.unwrap();
+        let message = Message::States(States { states, upto });
+        stream.write_all(&message.encode()).await.unwrap();
+        assert_eq!(session.closed().await, ByeCode::Fault as u64);
+        assert_eq!(office.engine(|_| true).await.cursor, None);
+    }
+}
+
+#[tokio::test]
+async fn a_kick_cuts_short_the_wait_that_hq_asked_for() {
+    let hq = Hq::new(9, ALPN);
+    let mut office = Office::new(&hq);
+    close(&hq.accept().await, Bye { code: ByeCode::Busy, retry_after_ms: 3_600_000 });
+    let facts = office.link(|facts| facts.state == LinkPhase::Backoff).await;
+    assert_eq!(facts.last_error.unwrap().code, "busy");
+    office.kicks.send_replace(1);
+    let _session = Session::welcomed(&hq).await;
+    office.link(|facts| facts.state == LinkPhase::Up && facts.attempts == 0).await;
+}
+
+#[tokio::test]
+async fn an_office_that_is_not_let_in_says_so() {
+    let hq = Hq::new(9, ALPN);
+    let mut office = Office::new(&hq);
+    close(&hq.accept().await, Bye::now(ByeCode::Revoked));
+    let facts = office.link(|facts| facts.state == LinkPhase::Refused).await;
+    assert_eq!(facts.last_error.unwrap().code, "revoked");
+    assert!(facts.next_attempt_at.is_some());
+}
