@@ -118,7 +118,9 @@ pub fn open(
     let opened = place.open(Meta::empty(journal, inbox))?;
     let known = known(&opened, &receipts, journal, inbox);
     let (mut logs, torn) = Logs::open(world, identity, known)?;
-    torn.into_iter().for_each(|torn| notice(Notice::Torn(torn)));
+    for torn in torn {
+        notice(Notice::Torn(torn));
+    }
     let view = believed(&mut logs, opened, &place, notice)?;
     let mut rows = Rows::new(view);
     let mut told = 0;

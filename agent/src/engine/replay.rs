@@ -44,12 +44,12 @@ pub(super) fn replay(
     each(&logs.inbox, &logs.inbox_key, meta.inbox, &mut |i, at, item| {
         rows.inbox_folded(at);
         tally(i, fold(rows, &office, ours, item)?);
-        if rows.waiting() >= BATCH { rows.settle() } else { Ok(()) }
+        if rows.waiting() >= BATCH { rows.advance() } else { Ok(()) }
     })?;
     each(&logs.journal, &logs.journal_key, meta.journal, &mut |i, at, item| {
         rows.journal_folded(at);
         tally(of_inbox + i, fold(rows, &office, ours, item)?);
-        if rows.waiting() >= BATCH { rows.settle() } else { Ok(()) }
+        if rows.waiting() >= BATCH { rows.advance() } else { Ok(()) }
     })?;
     for record in undecided {
         decide(logs, rows, record)?;

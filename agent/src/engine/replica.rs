@@ -2,6 +2,7 @@
 //! of who asks, of turns or of receipts.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::Path;
 
 use wasl_protocol::codec;
@@ -95,8 +96,8 @@ impl Logs {
         let places = state.groups.values().flatten();
         for (dot, place) in places {
             let source = (place.inbox, dot.seq);
-            if !read.contains_key(&source) {
-                read.insert(source, self.source(*dot, place)?);
+            if let Entry::Vacant(entry) = read.entry(source) {
+                entry.insert(self.source(*dot, place)?);
             }
         }
         let mut whole = true;
@@ -207,7 +208,7 @@ pub(super) fn fold(
 }
 
 fn edit(rows: &mut Rows, office: &OfficeId, act: Act) -> Result<Option<RecordId>, ViewError> {
-    let row = match (rows.get(act.record)?, &act.opening) {
+    let mut row = match (rows.get(act.record)?, &act.opening) {
         (Some(row), _) => row,
         (None, Some(opening)) => {
             let form_number = opening.form_number.clone();
@@ -220,7 +221,7 @@ fn edit(rows: &mut Rows, office: &OfficeId, act: Act) -> Result<Option<RecordId>
             return Ok(None);
         }
     };
-    let (mut row, was) = (row.clone(), row.conflict);
+    let was = row.conflict;
     if act.opening.is_some() && row.opened.is_none() {
         row.opened = Some(act.dot.seq);
     }
@@ -241,18 +242,13 @@ fn merge(
 ) -> Result<Option<RecordId>, ViewError> {
     let theirs =
         state.map(|_, dot, tag| Place { tag: *tag, inbox: (dot.journal != ours).then_some(seq) });
-    let (row, was) = match rows.get(state.origin.id())? {
-        Some(mut row) => {
-            let was = row.conflict;
-            row.state.merge(&theirs);
-            (row, was)
-        }
-        None => {
-            let ordinal = rows.meta().records;
-            (Row { ordinal, opened: None, conflict: false, state: theirs }, false)
-        }
-    };
-    Ok(put(rows, row, was))
+    if let Some(mut row) = rows.get(state.origin.id())? {
+        let was = row.conflict;
+        row.state.merge(&theirs);
+        return Ok(put(rows, row, was));
+    }
+    let ordinal = rows.meta().records;
+    Ok(put(rows, Row { ordinal, opened: None, conflict: false, state: theirs }, false))
 }
 
 /// Puts a row in whose conflict is settled where it can be without reading values.

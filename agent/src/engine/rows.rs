@@ -1,25 +1,37 @@
 //! The view, and what has not been put into it yet: an entry counts from the moment it is linked,
-//! while the store takes it after the answer.
+//! while a second thread puts its row into the store after the answer.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+use std::thread::{self, JoinHandle};
 
 use wasl_protocol::entry::Cursor;
 use wasl_protocol::id::{Position, RecordId};
 
 use crate::view::{Meta, Row, View, ViewError};
 
+type Batch = Arc<BTreeMap<RecordId, Row>>;
+
+/// How many rows may wait for the view, besides those on their way.
+const WAITING_ROWS: usize = 4096;
+
 /// Rows, the newest ones in memory.
 #[derive(Debug)]
 pub(super) struct Rows {
-    view: Box<dyn View>,
+    view: Arc<Box<dyn View>>,
     fresh: BTreeMap<RecordId, Row>,
+    /// What is on its way into the view.
+    folding: Option<Batch>,
+    folder: Option<Folder>,
     meta: Meta,
 }
 
 impl Rows {
     pub(super) fn new(view: Box<dyn View>) -> Self {
         let meta = view.meta();
-        Self { view, fresh: BTreeMap::new(), meta }
+        let (fresh, view) = (BTreeMap::new(), Arc::new(view));
+        Self { view, fresh, folding: None, folder: None, meta }
     }
 
     /// How far everything is folded, and what there is.
@@ -33,7 +45,9 @@ impl Rows {
     }
 
     pub(super) fn get(&self, record: RecordId) -> Result<Option<Row>, ViewError> {
-        match self.fresh.get(&record) {
+        let waits = self.fresh.get(&record);
+        let waits = waits.or_else(|| self.folding.as_ref()?.get(&record));
+        match waits {
             Some(row) => Ok(Some(row.clone())),
             None => self.view.get(record),
         }
@@ -69,17 +83,91 @@ impl Rows {
         self.meta.cursor = Some(cursor);
     }
 
-    /// Puts what waits into the view.
+    /// Hands what waits to the second thread, if that has nothing to do. Waits for it only where
+    /// too much has piled up.
+    pub(super) fn advance(&mut self) -> Result<(), ViewError> {
+        if self.fresh.len() >= WAITING_ROWS {
+            self.arrive()?;
+        }
+        if let (Some(_), Some(folder)) = (&self.folding, &self.folder) {
+            match folder.done.try_recv() {
+                Ok(done) => {
+                    self.folding = None;
+                    done?;
+                }
+                Err(TryRecvError::Empty) => return Ok(()),
+                Err(TryRecvError::Disconnected) => return Err(ViewError::Panicked),
+            }
+        }
+        if self.fresh.is_empty() {
+            return Ok(());
+        }
+        let batch = Arc::new(std::mem::take(&mut self.fresh));
+        self.folding = Some(batch.clone());
+        let folder = self.folder.get_or_insert_with(|| Folder::start(self.view.clone()));
+        folder
+            .work
+            .as_ref()
+            .and_then(|work| work.send((batch, self.meta)).ok())
+            .ok_or(ViewError::Panicked)
+    }
+
+    /// Puts what waits into the view, now.
     pub(super) fn settle(&mut self) -> Result<(), ViewError> {
+        self.arrive()?;
         if self.meta != self.view.meta() || !self.fresh.is_empty() {
-            let rows: Vec<Row> = std::mem::take(&mut self.fresh).into_values().collect();
-            self.view.apply(&rows, self.meta)?;
+            let rows = std::mem::take(&mut self.fresh);
+            self.view.apply(&mut rows.values(), self.meta)?;
         }
         Ok(())
     }
 
     pub(super) fn close(mut self) -> Result<(), ViewError> {
         self.settle()?;
-        self.view.close()
+        self.folder = None;
+        let view = Arc::into_inner(self.view).expect("the second thread has ended");
+        view.close()
+    }
+
+    /// Waits until what is on its way is in the view.
+    fn arrive(&mut self) -> Result<(), ViewError> {
+        if let (Some(_), Some(folder)) = (self.folding.take(), &self.folder) {
+            folder.done.recv().unwrap_or(Err(ViewError::Panicked))?;
+        }
+        Ok(())
+    }
+}
+
+/// The second thread: puts one batch after another into the view.
+#[derive(Debug)]
+struct Folder {
+    work: Option<SyncSender<(Batch, Meta)>>,
+    done: Receiver<Result<(), ViewError>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Folder {
+    fn start(view: Arc<Box<dyn View>>) -> Self {
+        let (work, batches) = sync_channel::<(Batch, Meta)>(1);
+        let (tell, done) = sync_channel(1);
+        let fold = move || {
+            for (batch, meta) in batches {
+                if tell.send(view.apply(&mut batch.values(), meta)).is_err() {
+                    return;
+                }
+            }
+        };
+        // Without a thread the channel is closed, and the caller is told that folding failed.
+        let thread = thread::Builder::new().name("fold".to_owned()).spawn(fold).ok();
+        Self { work: Some(work), done, thread }
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        self.work = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join(); // a panic in it has been told as a failed fold
+        }
     }
 }

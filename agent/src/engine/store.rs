@@ -65,9 +65,9 @@ impl Store {
         }
     }
 
-    /// Puts what waits into the view.
-    pub(super) fn settle(&mut self) -> Result<(), EngineError> {
-        match self.rows.settle() {
+    /// Has the view take in what waits, without waiting for it.
+    pub(super) fn advance(&mut self) -> Result<(), EngineError> {
+        match self.rows.advance() {
             Ok(()) => Ok(()),
             Err(e) => self.heal(&e),
         }

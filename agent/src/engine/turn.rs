@@ -8,6 +8,7 @@ use wasl_protocol::codec;
 use wasl_protocol::entry::{Cursor, SignedState, StateFor};
 use wasl_protocol::frame::{Kind, Sealed};
 use wasl_protocol::id::{Dot, Position};
+use wasl_protocol::keys::DataKey;
 use wasl_protocol::pack::Packer;
 use wasl_protocol::record::VersionVector;
 use wasl_protocol::units::{Seq, UnixMs};
@@ -28,9 +29,6 @@ use crate::view::Row;
 
 /// How long a full disk is left alone before it is asked again, in nanoseconds.
 const ASK_DISK_EVERY_NS: u64 = 1_000_000_000;
-
-/// How many rows may wait for the view while there is other work.
-const FOLD_AT_ROWS: usize = 1024;
 
 /// The engine, without the thread that runs it.
 pub struct Engine {
@@ -79,6 +77,11 @@ impl Engine {
         engine
     }
 
+    /// The key that new entries are sealed with.
+    pub fn data_key(&self) -> &DataKey {
+        &self.store.logs.journal_key
+    }
+
     /// Does all that the inputs ask: writes in their order, one sync, then the answers. If one asks
     /// to stop, who waits for that.
     ///
@@ -115,10 +118,10 @@ impl Engine {
         Ok(stop)
     }
 
-    /// Puts into the view what the last turns changed. `idle` says that nobody waits.
+    /// Has the view take in what the last turns changed. `idle` says that nobody waits.
     pub fn settle(&mut self, idle: bool) -> Result<(), EngineError> {
-        if idle || self.store.rows.waiting() >= FOLD_AT_ROWS {
-            self.store.settle()?;
+        self.store.advance()?;
+        if idle {
             self.receipts.keep(&self.world, false);
         }
         Ok(())

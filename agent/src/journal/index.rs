@@ -31,7 +31,7 @@ impl Marks {
 
     /// Walks on to the end of what there is, leaving marks.
     pub(super) fn walk(&mut self, walk: &mut Walk<'_>) {
-        while let Some(step) = walk.next() {
+        for step in walk {
             self.passed(step.offset + step.frame.bytes().len(), step.after);
         }
     }

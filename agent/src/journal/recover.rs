@@ -114,7 +114,8 @@ impl Found {
     /// Saves the torn bytes in a file beside the segment.
     fn keep(&self, disk: &dyn Disk, segment: &Path) -> Result<Torn, JournalError> {
         let aside = |n: u32| segment.with_added_extension(format!("torn-{n}"));
-        let kept = (1..).map(aside).find(|path| !disk.exists(path)).expect("numbers do not end");
+        let kept = (1..u32::MAX).map(aside).find(|path| !disk.exists(path));
+        let kept = kept.expect("fewer crashes than that");
         let save = || {
             let file = disk.create(&kept)?;
             file.write_at(&self.torn, 0)?;

@@ -23,7 +23,7 @@ use crate::seam::{Disk, DiskFile};
 pub struct Log {
     pub(super) disk: Arc<dyn Disk>,
     pub(super) dir: PathBuf,
-    pub(super) log: entry::Log,
+    pub(super) purpose: entry::Log,
     pub(super) id: JournalId,
     /// Where the log stands before each segment.
     pub(super) before: Vec<Position>,
@@ -59,6 +59,9 @@ pub enum AppendError {
 
 impl Log {
     /// Makes a new log in `folder` with its Genesis, all of it durable.
+    ///
+    /// # Panics
+    /// If the Genesis does not say what its log is for: one that was made here does.
     pub fn create(
         disk: &Arc<dyn Disk>,
         folder: &Path,
@@ -106,7 +109,7 @@ impl Log {
         };
         let indexes = Indexes::default();
         let (disk, before) = (disk.clone(), mended.before);
-        Ok((Self { disk, dir, log, id, before, indexes, tail, poisoned: false }, torn))
+        Ok((Self { disk, dir, purpose: log, id, before, indexes, tail, poisoned: false }, torn))
     }
 
     /// Opens the log for reading only, as far as it is whole; nothing on disk is changed.
@@ -124,7 +127,16 @@ impl Log {
         let (at, marks) = (found.end, found.marks);
         let tail = Tail { file, marks, offset, at, pending: Vec::new(), next: at };
         let indexes = Indexes::default();
-        Ok(Self { disk: disk.clone(), dir, log, id, before, indexes, tail, poisoned: true })
+        Ok(Self {
+            disk: disk.clone(),
+            dir,
+            purpose: log,
+            id,
+            before,
+            indexes,
+            tail,
+            poisoned: true,
+        })
     }
 
     /// The log's id.
@@ -196,7 +208,7 @@ impl Log {
         self.commit().map_err(AppendError::Failed)?;
         let before = self.tail.at;
         let ordinal = self.before.len() as u64 + 1;
-        let header = Header { log: self.log, id: self.id, ordinal, before };
+        let header = Header { log: self.purpose, id: self.id, ordinal, before };
         if !self.has_room() {
             return Err(AppendError::Full);
         }

@@ -22,6 +22,7 @@ pub struct SystemEntropy;
 impl Entropy for SystemEntropy {
     /// # Panics
     /// If the system has no randomness to give: nothing safe can be done then.
+    #[expect(clippy::disallowed_methods, reason = "the seam is where randomness is read")]
     fn random(&self) -> Random {
         let mut random = [0; 32];
         getrandom::fill(&mut random).expect("the system's generator works");

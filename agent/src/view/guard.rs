@@ -4,6 +4,7 @@
 //! run of the machine: yes, the page cache has all of it. After a power cut, a reboot or any doubt:
 //! no. The mark is removed, durably, before the store is opened.
 
+use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -126,7 +127,7 @@ fn marks(dir: &Path) -> String {
     for path in files(dir) {
         let name = path.strip_prefix(dir).unwrap_or(&path).to_string_lossy().into_owned();
         let len = fs::metadata(&path).map_or(0, |found| found.len());
-        text += &format!("{len} {name}\n");
+        let _ = writeln!(text, "{len} {name}"); // writing to a String does not fail
     }
     text
 }

@@ -1,14 +1,18 @@
 //! A view that lives as long as the process: for a stopped daemon's records, and for tests.
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard};
 
 use wasl_protocol::id::RecordId;
 
 use super::{Meta, Row, View, ViewError};
 
 /// Rows in memory.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MemoryView {
+#[derive(Debug)]
+pub struct MemoryView(Mutex<Inner>);
+
+#[derive(Debug)]
+struct Inner {
     rows: BTreeMap<u64, Row>,
     ordinals: BTreeMap<RecordId, u64>,
     meta: Meta,
@@ -17,29 +21,36 @@ pub struct MemoryView {
 impl MemoryView {
     /// A view with nothing in it.
     pub fn new(meta: Meta) -> Self {
-        Self { rows: BTreeMap::new(), ordinals: BTreeMap::new(), meta }
+        let (rows, ordinals) = (BTreeMap::new(), BTreeMap::new());
+        Self(Mutex::new(Inner { rows, ordinals, meta }))
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().expect("nothing panics while it holds the lock")
     }
 }
 
 impl View for MemoryView {
     fn meta(&self) -> Meta {
-        self.meta
+        self.inner().meta
     }
 
     fn get(&self, record: RecordId) -> Result<Option<Row>, ViewError> {
-        Ok(self.ordinals.get(&record).and_then(|ordinal| self.rows.get(ordinal)).cloned())
+        let inner = self.inner();
+        Ok(inner.ordinals.get(&record).and_then(|ordinal| inner.rows.get(ordinal)).cloned())
     }
 
     fn at(&self, ordinal: u64) -> Result<Option<Row>, ViewError> {
-        Ok(self.rows.get(&ordinal).cloned())
+        Ok(self.inner().rows.get(&ordinal).cloned())
     }
 
-    fn apply(&mut self, rows: &[Row], meta: Meta) -> Result<(), ViewError> {
+    fn apply(&self, rows: &mut dyn Iterator<Item = &Row>, meta: Meta) -> Result<(), ViewError> {
+        let mut inner = self.inner();
         for row in rows {
-            self.ordinals.insert(row.record(), row.ordinal);
-            self.rows.insert(row.ordinal, row.clone());
+            inner.ordinals.insert(row.record(), row.ordinal);
+            inner.rows.insert(row.ordinal, row.clone());
         }
-        self.meta = meta;
+        inner.meta = meta;
         Ok(())
     }
 

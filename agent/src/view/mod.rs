@@ -64,7 +64,7 @@ pub enum ViewError {
 }
 
 /// The rows of all records.
-pub trait View: Send {
+pub trait View: Send + Sync {
     /// How far it is folded.
     fn meta(&self) -> Meta;
 
@@ -74,8 +74,9 @@ pub trait View: Send {
     /// The row with this ordinal.
     fn at(&self, ordinal: u64) -> Result<Option<Row>, ViewError>;
 
-    /// Puts rows in, together with how far the view is folded then: all of it or nothing.
-    fn apply(&mut self, rows: &[Row], meta: Meta) -> Result<(), ViewError>;
+    /// Puts rows in, together with how far the view is folded then: all of it or nothing. One
+    /// thread at a time; others may read meanwhile.
+    fn apply(&self, rows: &mut dyn Iterator<Item = &Row>, meta: Meta) -> Result<(), ViewError>;
 
     /// Makes all of it durable and says so on disk, for the next start.
     fn close(self: Box<Self>) -> Result<(), ViewError>;

@@ -8,6 +8,7 @@
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 use wasl_protocol::codec;
 use wasl_protocol::entry::Cursor;
@@ -25,7 +26,7 @@ pub struct SledView {
     dir: PathBuf,
     key: DataKey,
     hash_key: Random,
-    meta: Meta,
+    meta: Mutex<Meta>,
 }
 
 impl SledView {
@@ -55,7 +56,10 @@ impl SledView {
             }
             None => fresh,
         };
-        Ok((Self { db: Some(db), dir: dir.to_owned(), key, hash_key, meta }, was_there))
+        Ok((
+            Self { db: Some(db), dir: dir.to_owned(), key, hash_key, meta: Mutex::new(meta) },
+            was_there,
+        ))
     }
 
     fn db(&self) -> &sled::Db {
@@ -72,12 +76,13 @@ impl SledView {
     }
 }
 
+const UNPOISONED: &str = "nothing panics while it holds the lock";
 const STORE: &str = "sled";
 const META: &[u8] = b"m";
 
 impl View for SledView {
     fn meta(&self) -> Meta {
-        self.meta
+        *self.meta.lock().expect(UNPOISONED)
     }
 
     fn get(&self, record: RecordId) -> Result<Option<Row>, ViewError> {
@@ -93,18 +98,19 @@ impl View for SledView {
         sealed.map(|sealed| Row::open(ordinal, &sealed, &self.key)).transpose()
     }
 
-    fn apply(&mut self, rows: &[Row], meta: Meta) -> Result<(), ViewError> {
+    fn apply(&self, rows: &mut dyn Iterator<Item = &Row>, meta: Meta) -> Result<(), ViewError> {
+        let known = self.meta().records;
         let mut batch = sled::Batch::default();
         for row in rows {
             batch.insert(&row_key(row.ordinal), row.seal(&self.key));
-            if row.ordinal >= self.meta.records {
+            if row.ordinal >= known {
                 batch.insert(&self.record_key(row.record()), &row.ordinal.to_be_bytes());
             }
         }
         let random = blake3::hash(&meta_bytes(&meta));
         batch.insert(META, self.key.seal(META, &meta_bytes(&meta), *random.as_bytes()));
         caught(|| self.db().apply_batch(batch))?;
-        self.meta = meta;
+        *self.meta.lock().expect(UNPOISONED) = meta;
         Ok(())
     }
 
@@ -157,6 +163,6 @@ fn kind(e: &sled::Error) -> &'static str {
 
 impl fmt::Debug for SledView {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SledView({} records)", self.meta.records)
+        write!(f, "SledView({} records)", self.meta().records)
     }
 }

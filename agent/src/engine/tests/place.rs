@@ -167,7 +167,7 @@ pub(super) fn prepared(engine: &Engine, form: &str, name: &str) -> Prepared {
     );
     let edit = Draft::parse(json.as_bytes()).unwrap().into_edit(&office(), UnixMs(1000));
     let (journal, key) = (engine.store.logs.journal.id(), &engine.store.logs.journal_key);
-    let mut packer = Packer::new();
+    let mut packer = Packer::new(); // costly, and there are few entries in a test
     let random = engine.world.entropy.random();
     let sealed = Sealed::new(journal, Kind::EDIT, &edit.encode(), key, &mut packer, random);
     let opening = edit.opening.unwrap();

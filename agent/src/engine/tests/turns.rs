@@ -94,8 +94,8 @@ fn a_full_disk_closes_intake_only_and_room_opens_it_again() {
     let mut form = 0;
     let refused = loop {
         form += 1;
-        assert!(form < SEGMENT_BYTES / 100, "the segment never ends");
-        if let Err(refused) = post(&mut engine, &form.to_string(), "آيات") {
+        assert!(form < SEGMENT_BYTES / 10_000, "the segment never ends");
+        if let Err(refused) = post(&mut engine, &form.to_string(), &long(form)) {
             break refused;
         }
     };
@@ -109,8 +109,15 @@ fn a_full_disk_closes_intake_only_and_room_opens_it_again() {
     assert_eq!(engine.tell.borrow().closed, None);
     post(&mut engine, &form.to_string(), "آيات").unwrap();
     assert_eq!(engine.store.logs.journal.segments(), 2);
-    let first = post(&mut engine, "1", "آيات").unwrap();
+    let first = post(&mut engine, "1", &long(1)).unwrap();
     assert_eq!((first.position.seq, first.duplicate), (Seq(2), true));
+}
+
+/// 100 KB of text that does not compress well.
+fn long(form: usize) -> String {
+    let mut bytes = vec![0; 50_000];
+    blake3::Hasher::new().update(&form.to_le_bytes()).finalize_xof().fill(&mut bytes);
+    data_encoding::HEXLOWER.encode(&bytes)
 }
 
 #[test]

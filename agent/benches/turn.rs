@@ -1,0 +1,261 @@
+//! The whole turn (parse, compress, seal, chain, sync, fold) against a raw group commit (append to
+//! a preallocated file, fdatasync) of the same bytes, with the same number of caller threads, in
+//! the same run. `--smoke` for a short one.
+//!
+//! Prints, for each number of callers: enrollments a second, the ratio, and the 99th percentile of
+//! an answer. Each is the median of several rounds, in which the two sides take turns.
+
+use std::error::Error;
+use std::fs::File;
+use std::io::Write;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Condvar, Mutex};
+use std::thread;
+
+use wasl_agent::engine::{EngineConfig, Handle, Prepared, VIEW_CACHE_BYTES, birth, start};
+use wasl_agent::keystore::{Identity, KeyFile};
+use wasl_agent::seam::{Clock, SystemClock, World};
+use wasl_protocol::frame::{Kind, Sealed};
+use wasl_protocol::id::{EpochId, OfficeId, Position};
+use wasl_protocol::join::Joined;
+use wasl_protocol::keys::{SignKey, UnwrapKey};
+use wasl_protocol::pack::Packer;
+use wasl_protocol::record::{Draft, VersionVector};
+use wasl_protocol::units::UnixMs;
+
+const SAMPLE: &str = include_str!("../../tests/data/enrollments.jsonl");
+
+/// How often both sides run; the median counts.
+const ROUNDS: usize = 5;
+
+type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
+
+fn main() -> Outcome<()> {
+    let smoke = std::env::args().any(|arg| arg == "--smoke" || arg == "--test");
+    println!("callers   whole/s     raw/s  ratio  p99 whole ms  p99 raw ms  ratio");
+    for (callers, each) in [(1, 2000), (8, 1000), (64, 300)] {
+        let each = if smoke { 20 } else { each };
+        let rounds = if smoke { 1 } else { ROUNDS };
+        let mut runs = Vec::new();
+        for round in 0..rounds {
+            runs.push(compare(callers, each, round)?);
+        }
+        report(callers, runs);
+    }
+    Ok(())
+}
+
+/// What one side did.
+#[derive(Clone, Copy)]
+struct Run {
+    per_s: f64,
+    p99_ms: f64,
+}
+
+fn report(callers: usize, mut runs: Vec<(Run, Run)>) {
+    let speed = |(whole, raw): &(Run, Run)| whole.per_s / raw.per_s;
+    runs.sort_by(|a, b| speed(a).total_cmp(&speed(b)));
+    let (whole, raw) = runs[runs.len() / 2];
+    let late = whole.p99_ms / raw.p99_ms;
+    println!(
+        "{callers:>7} {:>9.0} {:>9.0} {:>6.2} {:>13.3} {:>11.3} {late:>6.2}",
+        whole.per_s,
+        raw.per_s,
+        whole.per_s / raw.per_s,
+        whole.p99_ms,
+        raw.p99_ms,
+    );
+}
+
+fn compare(callers: usize, each: usize, round: usize) -> Outcome<(Run, Run)> {
+    let top = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("turn-{}", std::process::id()));
+    std::fs::create_dir_all(&top)?;
+    let lines = lines(callers * each, round);
+    let frames = frames(&lines)?;
+    let raw = raw(&top.join("raw"), &frames, callers)?;
+    let whole = whole(&top, &lines, callers);
+    std::fs::remove_dir_all(&top)?;
+    Ok((whole?, raw))
+}
+
+/// The sample's lines, each under a form number of its own.
+fn lines(count: usize, round: usize) -> Vec<String> {
+    let sample: Vec<&str> = SAMPLE.lines().collect();
+    let line = |i: usize| {
+        let with = format!("\"form_number\": \"{round}-{i}-");
+        sample[i % sample.len()].replacen("\"form_number\": \"", &with, 1)
+    };
+    (0..count).map(line).collect()
+}
+
+fn office() -> OfficeId {
+    "suq-al-shuyukh".parse().expect("a valid id")
+}
+
+/// The frames that these lines become.
+fn frames(lines: &[String]) -> Outcome<Vec<Vec<u8>>> {
+    let key = wasl_protocol::keys::DataKey::new([1; 32]);
+    let journal = wasl_protocol::id::JournalId(1);
+    let (mut packer, mut at) = (Packer::new(), Position::start(journal));
+    let mut frames = Vec::new();
+    for line in lines {
+        let plain = Draft::parse(line.as_bytes())?.into_edit(&office(), UnixMs(0)).encode();
+        let sealed = Sealed::new(journal, Kind::EDIT, &plain, &key, &mut packer, [2; 32]);
+        let mut frame = Vec::new();
+        at = sealed.link(&at, &VersionVector::default(), &mut frame);
+        frames.push(frame);
+    }
+    Ok(frames)
+}
+
+/// A group commit by the first caller that finds nobody writing.
+struct Group {
+    file: File,
+    state: Mutex<State>,
+    done: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    pending: Vec<u8>,
+    offset: u64,
+    writing: bool,
+    gathering: u64,
+    durable: u64,
+}
+
+impl Group {
+    fn append(&self, frame: &[u8]) -> Outcome<()> {
+        let mut state = self.state.lock().expect("no panic holds the lock");
+        state.pending.extend_from_slice(frame);
+        let mine = state.gathering + 1;
+        while state.durable < mine {
+            if state.writing {
+                state = self.done.wait(state).expect("no panic holds the lock");
+                continue;
+            }
+            state.writing = true;
+            state.gathering += 1;
+            let turn = state.gathering;
+            let bytes = std::mem::take(&mut state.pending);
+            let offset = state.offset;
+            state.offset += bytes.len() as u64;
+            drop(state);
+            self.file.write_all_at(&bytes, offset)?;
+            self.file.sync_data()?;
+            state = self.state.lock().expect("no panic holds the lock");
+            state.writing = false;
+            state.durable = turn;
+            self.done.notify_all();
+        }
+        Ok(())
+    }
+}
+
+fn raw(path: &Path, frames: &[Vec<u8>], callers: usize) -> Outcome<Run> {
+    let total: usize = frames.iter().map(Vec::len).sum();
+    let mut file = File::options().read(true).write(true).create(true).truncate(true).open(path)?;
+    file.write_all(&vec![0; total])?;
+    file.sync_all()?;
+    let group = Group { file, state: Mutex::default(), done: Condvar::new() };
+    timed(frames.len(), callers, |_| Ok(()), |(), i| group.append(&frames[i]))
+}
+
+fn whole(top: &Path, lines: &[String], callers: usize) -> Outcome<Run> {
+    let (world, dir) = (World::real(), top.join("office"));
+    let key = KeyFile::locate(&dir, Some(&top.join("key")))?;
+    let identity = Identity::create(&world, &dir, &key)?;
+    let hq = SignKey::from_secret(&[7; 32]).verify_key();
+    let joined = Joined {
+        office: office(),
+        name_ar: String::new(),
+        name_en: String::new(),
+        epoch: EpochId(1),
+        hq_sign_key: hq,
+        hq_wrap_key: UnwrapKey::from_secret(&[8; 32]).wrap_key(),
+        clock: UnixMs(0),
+    };
+    birth(&world, &identity, &joined)?;
+    let config = EngineConfig { hq, view_cache_bytes: VIEW_CACHE_BYTES };
+    let running = start(&world, &identity, config, &mut |_| {})?;
+    let caller = |_| {
+        let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+        Ok((runtime, running.handle.clone(), Packer::new()))
+    };
+    let run = timed(lines.len(), callers, caller, |(runtime, handle, packer), i| {
+        let prepared = prepare(lines[i].as_bytes(), handle, packer, &world)?;
+        runtime.block_on(async {
+            handle.enroll(prepared).await?.await??;
+            Ok(())
+        })
+    });
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    runtime.block_on(running.handle.stop());
+    running.thread.join().map_err(|_| "the engine panicked")??;
+    run
+}
+
+/// What intake does with a line.
+fn prepare(line: &[u8], handle: &Handle, packer: &mut Packer, world: &World) -> Outcome<Prepared> {
+    let draft = Draft::parse(line)?;
+    let edit = draft.into_edit(&office(), world.clock.unix());
+    let (journal, key) = (handle.journal(), handle.data_key());
+    let random = world.entropy.random();
+    let sealed = Sealed::new(journal, Kind::EDIT, &edit.encode(), key, packer, random);
+    let opening = edit.opening.ok_or("a draft opens a record")?;
+    Ok(Prepared {
+        record: edit.record,
+        form_number: opening.form_number,
+        posted: opening.posted,
+        groups: edit.groups.into_keys().collect(),
+        sealed,
+    })
+}
+
+#[expect(clippy::cast_precision_loss, reason = "figures for people")]
+fn figures(count: usize, all_ns: u64, p99_ns: u64) -> Run {
+    Run { per_s: count as f64 / (all_ns as f64 / 1e9), p99_ms: p99_ns as f64 / 1e6 }
+}
+
+/// Calls `work` with 0..count from so many threads, each with what `begin` gave it.
+fn timed<C>(
+    count: usize,
+    callers: usize,
+    begin: impl Fn(usize) -> Outcome<C> + Sync,
+    work: impl Fn(&mut C, usize) -> Outcome<()> + Sync,
+) -> Outcome<Run> {
+    let clock = SystemClock::new();
+    let (next, ready) = (AtomicUsize::new(0), std::sync::Barrier::new(callers + 1));
+    let caller = &|n: usize| -> Outcome<Vec<u64>> {
+        let state = begin(n);
+        ready.wait();
+        let mut state = state?;
+        let mut took_ns = Vec::new();
+        loop {
+            let i = next.fetch_add(1, Ordering::Relaxed);
+            if i >= count {
+                return Ok(took_ns);
+            }
+            let before_ns = clock.mono_ns();
+            work(&mut state, i)?;
+            took_ns.push(clock.mono_ns() - before_ns);
+        }
+    };
+    let (all_ns, started_ns) = thread::scope(|scope| {
+        let threads: Vec<_> = (0..callers).map(|n| scope.spawn(move || caller(n))).collect();
+        ready.wait();
+        let started_ns = clock.mono_ns();
+        let mut all = Vec::new();
+        for thread in threads {
+            all.extend(thread.join().map_err(|_| "a caller panicked")??);
+        }
+        Ok::<_, Box<dyn Error + Send + Sync>>((all, started_ns))
+    })?;
+    let took_ns = clock.mono_ns() - started_ns;
+    let mut sorted = all_ns;
+    sorted.sort_unstable();
+    let p99_ns = sorted[(sorted.len() * 99 / 100).min(sorted.len() - 1)];
+    Ok(figures(count, took_ns, p99_ns))
+}
