@@ -12,7 +12,7 @@ use super::journals::{self, Known};
 use super::offices::Office;
 use super::open::{Store, StoreError};
 use super::read::{self, Opened, Says};
-use super::{feed, held, records};
+use super::{feed, held, offices, records};
 
 /// How many journals one office may begin in a day: a machine that is reinstalled now and then.
 pub(super) const BIRTHS_A_DAY: i64 = 16;
@@ -96,6 +96,10 @@ impl Store {
         opened: Opened,
     ) -> Result<Appended, AppendError> {
         let mut tx = self.write().await?;
+        // Within the transaction: once `revoke` has returned, nothing of that office comes in.
+        if offices::revoked(&mut tx, &office.id).await? {
+            return Err(AppendError::Fault("the office is revoked".to_owned()));
+        }
         if known.is_none() {
             if let Some(now) = journals::known(&mut tx, journal).await? {
                 return self.standing(office, now.at).await;

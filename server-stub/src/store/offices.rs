@@ -256,6 +256,16 @@ impl Store {
     }
 }
 
+/// May this office no longer come?
+pub(super) async fn revoked(
+    conn: &mut SqliteConnection,
+    id: &OfficeId,
+) -> Result<bool, StoreError> {
+    let row = sqlx::query("SELECT revoked_at FROM office WHERE id = ?");
+    let row = row.bind(id.as_str()).fetch_optional(conn).await?;
+    Ok(row.map_or(Ok(None), |r| moment(&r, "revoked_at"))?.is_some())
+}
+
 /// Why this request is not let in, if it is not.
 async fn refuse(
     conn: &mut SqliteConnection,

@@ -91,6 +91,17 @@ async fn a_revoked_office_is_revoked_for_good() {
 }
 
 #[tokio::test]
+async fn nothing_of_an_office_is_appended_once_it_is_revoked() {
+    let hq = Hq::new().await;
+    let (office, mut pen) = hq.join("nasr").await;
+    pen.send(&hq, &office).await.unwrap();
+    pen.enroll("n-1");
+    hq.store.revoke(&office.id).await.unwrap();
+    assert!(matches!(pen.send(&hq, &office).await, Err(AppendError::Fault(_))));
+    assert_eq!((hq.count("entry").await, hq.count("record").await), (1, 0));
+}
+
+#[tokio::test]
 async fn a_report_from_a_clock_ten_years_off_is_taken_as_it_is() {
     const TEN_YEARS_MS: i64 = 10 * 365 * 24 * 60 * 60 * 1000;
     let hq = Hq::new().await;
