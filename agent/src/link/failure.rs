@@ -156,10 +156,10 @@ fn said(bye: Bye) -> &'static str {
 }
 
 /// How long to wait at least where trying again soon would not help.
-const SLOWLY: Duration = Duration::from_secs(60);
+const SLOWLY: Duration = Duration::from_mins(1);
 
 /// The longest wait that HQ may ask for.
-const LONGEST: Duration = Duration::from_secs(3600);
+const LONGEST: Duration = Duration::from_hours(1);
 
 /// QUIC's `CONNECTION_REFUSED` (RFC 9000, section 20.1): too many stand in HQ's door.
 const REFUSED: u64 = 2;
@@ -183,7 +183,7 @@ mod tests {
     fn a_refused_office_tries_again_slowly_and_says_so() {
         for code in [ByeCode::Revoked, ByeCode::UnknownKey] {
             assert!(closed(code, 0).is_refusal());
-            assert!(closed(code, 0).at_least() >= Duration::from_secs(60));
+            assert!(closed(code, 0).at_least() >= Duration::from_mins(1));
         }
         assert!(!closed(ByeCode::Busy, 0).is_refusal());
         assert!(!Failure::Timeout.is_refusal());
@@ -193,7 +193,7 @@ mod tests {
     fn what_hq_asks_for_is_honoured_up_to_an_hour() {
         assert_eq!(closed(ByeCode::Busy, 5_000).at_least(), Duration::from_secs(5));
         assert_eq!(closed(ByeCode::CannotStore, 7_000).at_least(), Duration::from_secs(7));
-        assert_eq!(closed(ByeCode::Busy, u64::MAX).at_least(), Duration::from_secs(3600));
+        assert_eq!(closed(ByeCode::Busy, u64::MAX).at_least(), Duration::from_hours(1));
         assert_eq!(closed(ByeCode::Done, 0).at_least(), Duration::ZERO);
     }
 

@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     const FIRST: Duration = Duration::from_millis(500);
-    const CAP: Duration = Duration::from_secs(60);
+    const CAP: Duration = Duration::from_mins(1);
     /// The crate rounds up by a nanosecond.
     const ROUNDING: Duration = Duration::from_micros(1);
 

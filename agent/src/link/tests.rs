@@ -11,8 +11,7 @@ use rustls::pki_types::PrivatePkcs8KeyDer;
 use wasl_protocol::codec;
 use wasl_protocol::id::EpochId;
 use wasl_protocol::join::{
-    ALPN, ALPN_JOIN, JoinAnswer, JoinRefusal, JoinRequest, JoinToken, Joined, TransportKey,
-    encode_answer,
+    ALPN, ALPN_JOIN, JoinRefusal, JoinRequest, JoinToken, Joined, TransportKey, encode_answer,
 };
 use wasl_protocol::keys::{SignKey, VerifyKey, WrapKey};
 use wasl_protocol::units::UnixMs;
@@ -115,8 +114,8 @@ fn keys(sign_key: &SignKey) -> Keys<'_> {
     Keys { transport_secret: &OFFICE, sign_key, wrap_key: WrapKey([3; 32]) }
 }
 
-pub(super) fn welcome(office: &str) -> JoinAnswer {
-    Ok(Joined {
+pub(super) fn joined(office: &str) -> Joined {
+    Joined {
         office: office.parse().unwrap(),
         name_ar: "النصر".to_owned(),
         name_en: "Nasr".to_owned(),
@@ -124,7 +123,7 @@ pub(super) fn welcome(office: &str) -> JoinAnswer {
         hq_sign_key: VerifyKey([4; 32]),
         hq_wrap_key: WrapKey([5; 32]),
         clock: UnixMs(0),
-    })
+    }
 }
 
 #[tokio::test]
@@ -183,8 +182,8 @@ async fn a_close_says_why_and_when_to_come_back() {
 #[tokio::test]
 async fn joining_brings_back_what_hq_says() {
     let hq = Hq::new(9, ALPN_JOIN);
-    let joined = hq.joined(Ok(encode_answer(&welcome("nasr")))).await.unwrap();
-    assert_eq!(Ok(joined), welcome("nasr"));
+    let answer = encode_answer(&Ok(joined("nasr")));
+    assert_eq!(hq.joined(Ok(answer)).await.unwrap(), joined("nasr"));
 }
 
 #[tokio::test]
@@ -208,7 +207,7 @@ async fn each_refusal_says_what_to_do() {
 #[tokio::test]
 async fn an_answer_that_makes_no_sense_lets_nobody_in() {
     let hq = Hq::new(9, ALPN_JOIN);
-    for answer in [vec![], vec![200], vec![0, 1, 2], encode_answer(&welcome("fajr"))] {
+    for answer in [vec![], vec![200], vec![0, 1, 2], encode_answer(&Ok(joined("fajr")))] {
         let error = hq.joined(Ok(answer)).await.unwrap_err();
         assert!(matches!(error, JoinError::Answer), "{error:?}");
     }

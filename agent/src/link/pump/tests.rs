@@ -19,7 +19,7 @@ use crate::engine::{self, EngineConfig, Facts, Handle};
 use crate::facts::{LinkFacts, LinkPhase};
 use crate::keystore::{Identity, KeyFile};
 use crate::link::dial::close;
-use crate::link::tests::{Hq, PATIENCE, welcome as joined};
+use crate::link::tests::{Hq, PATIENCE, joined};
 use crate::link::{Credentials, LinkConfig, run};
 use crate::seam::World;
 
@@ -45,7 +45,7 @@ impl Office {
         let (world, dir) = (World::real(), top.path().join("nasr"));
         let key = KeyFile::locate(&dir, Some(&top.path().join("key"))).unwrap();
         let identity = Identity::create(&world, &dir, &key).unwrap();
-        engine::birth(&world, &identity, &joined("nasr").unwrap()).unwrap();
+        engine::birth(&world, &identity, &joined("nasr")).unwrap();
         let config = EngineConfig { hq: hq_key().verify_key(), view_cache_bytes: 16 * 1024 * 1024 };
         let handle = engine::start(&world, &identity, config, &mut |_| {}).unwrap().handle;
         let config = LinkConfig {
