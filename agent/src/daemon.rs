@@ -159,7 +159,8 @@ impl Parts {
         let (publish, link_state) = watch::channel(LinkFacts::default());
         let known = self.known(&credentials);
         let facts = self.handle.facts();
-        let reporter = Arc::new(Reporter::new(known, facts, link_state, self.world.clone()));
+        let (dir, world) = (self.options.dir.clone(), self.world.clone());
+        let reporter = Arc::new(Reporter::new(known, dir, facts, link_state, world));
         let intake = self.intake(kicks, status_source(&reporter), intake_stops.clone());
 
         let serving = tokio::spawn(listeners.serve(intake.router(), intake_stops));

@@ -10,7 +10,7 @@ use crate::engine;
 use crate::journal::{Damage, JournalError, Verified, logs_in, verify};
 use crate::keystore::KeystoreError;
 use crate::seam::{DirLock, World};
-use crate::status::Status;
+use crate::status::{self, Status, note_verified, timestamp};
 
 /// What to do with the logs.
 #[derive(Debug, clap::Subcommand)]
@@ -100,10 +100,20 @@ fn verify_all(place: &Place) -> Result<(), Failure> {
     } else {
         print(&items.iter().map(Item::line).collect::<String>())?;
     }
+    note(place, &world, worst.as_ref());
     worst.map_or(Ok(()), |damage| {
         Err(Failure::new(Exit::Failed, format!("journal verify: {damage}"))
             .help("leave the data dir as it is, copy it aside, and call headquarters"))
     })
+}
+
+/// Leaves the result for `status`. On a disk that cannot be written to it is only printed.
+fn note(place: &Place, world: &World, worst: Option<&Damage>) {
+    let result = worst.map_or(status::Verified::OK.to_owned(), ToString::to_string);
+    let found = status::Verified { at: timestamp(world.clock.unix()), result };
+    if let Err(why) = note_verified(&*world.disk, &place.data_dir, &found) {
+        eprintln!("`wasl status` will not know of this verification: {why}");
+    }
 }
 
 /// The journal of the running daemon and where it ended a moment ago; none if it is stopped.

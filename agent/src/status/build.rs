@@ -5,7 +5,8 @@ use wasl_protocol::units::{Seq, UnixMs};
 
 use super::document::{
     AgentStatus, ClockStatus, ConfigStatus, IdentityStatus, JournalStatus, LinkStatus,
-    OfficeStatus, Overall, RecordsStatus, Severity, Status, SyncStatus, Warning, timestamp,
+    OfficeStatus, Overall, RecordsStatus, Severity, Status, SyncStatus, Verified, Warning,
+    timestamp,
 };
 use super::warnings::warnings;
 use crate::engine::{Facts, Refused};
@@ -36,10 +37,16 @@ pub struct Clocks {
     pub sync_eta_s: Option<u64>,
 }
 
-/// The document.
-pub fn build(known: &Known, facts: &Facts, link: &LinkFacts, clocks: Clocks) -> Status {
+/// The document. `verified` is what the last verification of the journals found.
+pub fn build(
+    known: &Known,
+    facts: &Facts,
+    link: &LinkFacts,
+    clocks: Clocks,
+    verified: Option<Verified>,
+) -> Status {
     let failed = facts.closed == Some(Refused::Poisoned);
-    let warnings = warnings(known, facts, link, clocks);
+    let warnings = warnings(known, facts, link, clocks, verified.as_ref());
     let level = link.state != LinkPhase::Up || link.level_at >= link.since;
     let synced = facts.backlog == 0 && facts.fork.is_none() && level;
     Status {
@@ -60,7 +67,7 @@ pub fn build(known: &Known, facts: &Facts, link: &LinkFacts, clocks: Clocks) -> 
             free_bytes: facts.free_bytes,
             fill_eta_s: clocks.fill_eta_s,
             fsync_p99_ms: facts.fsync_p99_ms,
-            last_verify: None,
+            last_verify: verified,
             read_only: failed,
             mirror: None,
         },

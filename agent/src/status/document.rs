@@ -204,6 +204,11 @@ pub struct IdentityStatus {
     pub key_store: String,
 }
 
+impl Verified {
+    /// The result of a verification that found nothing wrong.
+    pub const OK: &str = "ok";
+}
+
 /// Our clock against HQ's.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClockStatus {

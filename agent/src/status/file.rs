@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use wasl_protocol::units::UnixMs;
 
-use super::document::Status;
+use super::document::{Status, Verified};
 use crate::seam::Disk;
 
 /// The daemon writes it this often, in milliseconds.
@@ -15,6 +15,9 @@ pub const WRITTEN_EVERY_MS: u64 = 10_000;
 pub const STALE_AFTER_MS: i64 = 30_000;
 
 const FILE: &str = "status.json";
+
+/// What the last verification of the journals found.
+const VERIFIED_FILE: &str = "verified.json";
 
 /// Where the service manager keeps the folders of running services.
 const RUNTIME_TOP: &str = "/run";
@@ -47,10 +50,24 @@ pub fn place(dir: &Path, runtime: Option<&Path>) -> PathBuf {
 /// Replaces the file: at every moment the old document or the new is there, whole. Not synced:
 /// after a power cut nobody needs it.
 pub fn write(disk: &dyn Disk, path: &Path, status: &Status) -> io::Result<()> {
+    replace_unsynced(disk, path, &serde_json::to_vec(status).map_err(io::Error::other)?)
+}
+
+/// Notes in the data dir what a verification of its journals found.
+pub fn note_verified(disk: &dyn Disk, dir: &Path, verified: &Verified) -> io::Result<()> {
+    let text = serde_json::to_vec(verified).map_err(io::Error::other)?;
+    replace_unsynced(disk, &dir.join(VERIFIED_FILE), &text)
+}
+
+/// What the last verification found; none if there was none.
+pub fn last_verified(dir: &Path) -> Option<Verified> {
+    serde_json::from_slice(&std::fs::read(dir.join(VERIFIED_FILE)).ok()?).ok()
+}
+
+fn replace_unsynced(disk: &dyn Disk, path: &Path, text: &[u8]) -> io::Result<()> {
     let aside = path.with_added_extension("new");
     disk.remove(&aside)?;
-    let text = serde_json::to_vec(status).map_err(io::Error::other)?;
-    disk.create(&aside)?.write_at(&text, 0)?;
+    disk.create(&aside)?.write_at(text, 0)?;
     disk.rename(&aside, path)
 }
 

@@ -17,7 +17,10 @@ pub use document::{
     OfficeStatus, Overall, RecordsStatus, Severity, Status, SyncStatus, Verified, Warning,
     timestamp,
 };
-pub use file::{STALE_AFTER_MS, StatusFileError, WRITTEN_EVERY_MS, newest, place, write};
+pub use file::{
+    STALE_AFTER_MS, StatusFileError, WRITTEN_EVERY_MS, last_verified, newest, note_verified, place,
+    write,
+};
 pub use reporter::Reporter;
 pub use table::{Style, harmless, table};
 pub use trend::Trend;

@@ -1,6 +1,6 @@
 //! The document for whoever asks, whenever they ask.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use super::build::{Clocks, Known, build};
 use super::document::Status;
-use super::file::{WRITTEN_EVERY_MS, write};
+use super::file::{WRITTEN_EVERY_MS, last_verified, write};
 use super::trend::Trend;
 use crate::engine::Facts;
 use crate::facts::LinkState;
@@ -18,6 +18,7 @@ use crate::seam::World;
 #[derive(Debug)]
 pub struct Reporter {
     known: Known,
+    dir: PathBuf,
     facts: watch::Receiver<Arc<Facts>>,
     link: LinkState,
     world: World,
@@ -25,14 +26,15 @@ pub struct Reporter {
 }
 
 impl Reporter {
-    /// A reporter of what these tell.
+    /// A reporter of what these tell, and of what was verified in `dir`.
     pub fn new(
         known: Known,
+        dir: PathBuf,
         facts: watch::Receiver<Arc<Facts>>,
         link: LinkState,
         world: World,
     ) -> Self {
-        Self { known, facts, link, world, trend: Mutex::default() }
+        Self { known, dir, facts, link, world, trend: Mutex::default() }
     }
 
     /// The document as of now.
@@ -47,7 +49,7 @@ impl Reporter {
                 sync_eta_s: trend.sync_eta_s(mono, &facts),
             }
         };
-        build(&self.known, &facts, &self.link.borrow(), clocks)
+        build(&self.known, &facts, &self.link.borrow(), clocks, last_verified(&self.dir))
     }
 
     /// Writes the document to `path` every few seconds until `stop` says true, and once more then.

@@ -1,5 +1,5 @@
 use wasl_protocol::id::{Head, JournalId, Position};
-use wasl_protocol::units::{MonoMs, Seq, UnixMs};
+use wasl_protocol::units::{Seq, UnixMs};
 
 use super::document::timestamp;
 use super::*;
@@ -20,6 +20,7 @@ struct World {
     facts: Facts,
     link: LinkFacts,
     fill_eta_s: Option<u64>,
+    verified: Option<Verified>,
 }
 
 fn at(seq: u64) -> Position {
@@ -63,12 +64,12 @@ fn well() -> World {
         ..LinkFacts::default()
     };
     let known = Known { office, agent, identity, settings: Settings::default() };
-    World { known, facts, link, fill_eta_s: None }
+    World { known, facts, link, fill_eta_s: None, verified: None }
 }
 
 fn status(world: &World) -> Status {
     let clocks = Clocks { now: NOW, fill_eta_s: world.fill_eta_s, sync_eta_s: Some(0) };
-    build(&world.known, &world.facts, &world.link, clocks)
+    build(&world.known, &world.facts, &world.link, clocks, world.verified.clone())
 }
 
 /// The codes and severities of what is wrong once `harm` is done to a well office.
@@ -163,6 +164,20 @@ fn closed_intake_a_fork_and_a_refusal_are_critical_at_once() {
     world.facts.closed = Some(Refused::Poisoned);
     let status = status(&world);
     assert!(!status.safe_to_power_off && !status.intake_open && status.journal.read_only);
+}
+
+#[test]
+fn a_failed_verification_is_critical_until_one_succeeds() {
+    let dir = tempfile::tempdir().unwrap();
+    assert_eq!(last_verified(dir.path()), None);
+    for (result, want) in
+        [("byte 7", only("verify-failed", Severity::Crit)), (Verified::OK, vec![])]
+    {
+        let found = Verified { at: timestamp(NOW), result: result.to_owned() };
+        note_verified(&crate::seam::RealDisk, dir.path(), &found).unwrap();
+        assert_eq!(last_verified(dir.path()), Some(found));
+        assert_eq!(wrong(|w| w.verified = last_verified(dir.path())), want);
+    }
 }
 
 #[test]
@@ -280,9 +295,4 @@ fn a_stopped_daemons_last_word_is_unknown() {
     assert_eq!((told.overall, told.intake_open), (Overall::Unknown, false));
     std::fs::write(&path, "{").unwrap();
     assert!(matches!(newest(dir.path(), NOW), Err(StatusFileError::Malformed { .. })));
-}
-
-#[test]
-fn a_trend_without_samples_promises_nothing() {
-    assert_eq!(Trend::default().fill_eta_s(MonoMs(0), &well().facts), None);
 }

@@ -3,7 +3,7 @@
 use wasl_protocol::units::UnixMs;
 
 use super::build::{Clocks, Known};
-use super::document::{Severity, Warning, timestamp};
+use super::document::{Severity, Verified, Warning, timestamp};
 use super::table::{ago, bytes};
 use crate::engine::{Facts, Refused};
 use crate::facts::{LinkFacts, LinkPhase};
@@ -16,9 +16,11 @@ pub(super) fn warnings(
     facts: &Facts,
     link: &LinkFacts,
     clocks: Clocks,
+    verified: Option<&Verified>,
 ) -> Vec<Warning> {
     let all = [
         closed(facts),
+        damaged(verified),
         fork(facts),
         refused(link),
         disk(known, facts, clocks),
@@ -59,6 +61,15 @@ fn closed(facts: &Facts) -> Option<Warning> {
         ),
     };
     Some(warning(code, Severity::Crit, title, text, action))
+}
+
+fn damaged(verified: Option<&Verified>) -> Option<Warning> {
+    let verified = verified.filter(|v| v.result != Verified::OK)?;
+    let (title, text) = ("the journal is damaged", verified.result.clone());
+    let action = "leave the data dir as it is, copy it aside, and call headquarters";
+    let mut w = warning("verify-failed", Severity::Crit, title, text, action);
+    w.since = Some(verified.at);
+    Some(w)
 }
 
 fn fork(facts: &Facts) -> Option<Warning> {
