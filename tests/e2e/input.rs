@@ -16,8 +16,7 @@ fn a_broken_line_500_of_1000_is_named_and_the_other_999_are_stored() {
     let district = District::new();
     let office = district.office("nasr");
     let mut lines: Vec<String> = forms::lines("nasr", 0..1_000).lines().map(String::from).collect();
-    let half = lines[499].len() / 2;
-    let half = (half..).find(|i| lines[499].is_char_boundary(*i)).unwrap();
+    let half = lines[499].floor_char_boundary(lines[499].len() / 2);
     lines[499].truncate(half);
     let enrolled = try_enroll(&office, lines.join("\n"));
     assert_eq!(enrolled.code, Some(1));

@@ -1,8 +1,11 @@
 //! Real processes, real QUIC, real disks: what a district sees, and what may happen to it.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 mod clocks; // ten years off
 mod crash; // kill -9
 mod damage; // a view that is gone, cut short or garbage
+mod demo; // interrupted or killed, it leaves nothing behind
 mod district; // HQ, offices and links of one test
 mod forms; // made-up enrollments
 mod input; // what operators may get wrong

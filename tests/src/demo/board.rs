@@ -98,7 +98,7 @@ impl Board {
         let top = self.all.add(ProgressBar::new(0).with_style(heading));
         top.set_message(format!(
             "{:<16} {:<20} {:>8} {:>6} {:>8}  {:<10}  {}",
-            "office", "at HQ", "enrolled", "at HQ", "waiting", "link", "المكتب"
+            "office", "synced", "enrolled", "at HQ", "waiting", "link", "المكتب"
         ));
         self.lines.push(top);
         for _ in 0..offices {

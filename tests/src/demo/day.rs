@@ -7,6 +7,7 @@ use super::stages::{DemoError, Stage, check};
 use crate::clock;
 use crate::sample;
 use serde_json::Value;
+use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -70,6 +71,8 @@ fn operators(stage: &Stage, index: usize, progress: &Progress) -> Result<(), Dem
     let office = &stage.offices[index];
     let lines = sample::lines_of(&office.id);
     let mut command = office.at.command(&["enroll", "-"]);
+    // Its own progress bar would draw over the board.
+    command.stderr(File::options().create(true).append(true).open(office.at.log())?);
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
     let stdin = child.stdin.take().expect("stdin is piped");
     let answers = BufReader::new(child.stdout.take().expect("stdout is piped"));

@@ -42,8 +42,8 @@ pub fn print(
     let at_hq = stage.hq.at.status()?["totals"]["records"].as_u64().unwrap_or_default();
     let bytes: u64 = stage.offices.iter().map(|o| o.link.bytes()).sum();
     println!(
-        "{} enrollments at {} offices, {at_hq} records at headquarters, {equal} equal on both sides \
-         in every group and every version.",
+        "{} enrollments at {} offices, {at_hq} records at headquarters.\n\
+         {equal} are equal on both sides, in every group and every version, and as they were posted.",
         posted.len(),
         stage.offices.len(),
     );
