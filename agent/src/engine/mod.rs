@@ -6,6 +6,7 @@
 mod handle; // what the edges hold
 mod input; // what they ask
 mod turn; // one turn
+mod incoming; // what comes from HQ
 mod reads; // what is only read
 mod answers; // answers held back until the sync
 mod store; // logs and view together

@@ -194,7 +194,9 @@ fn a_segment_whose_making_was_cut_short_is_made_again() {
         fs::write(place.segment(2), &half_made).unwrap();
         let (mut log, _) = place.open();
         assert_eq!(log.head(), *positions.last().unwrap());
-        (0..3).for_each(|_| drop(place.append(&mut log, 1_000_000)));
+        for _ in 0..3 {
+            place.append(&mut log, 1_000_000);
+        }
         log.commit().unwrap();
         assert_eq!(place.verify().unwrap().segments, 2);
     }

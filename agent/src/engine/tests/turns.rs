@@ -107,7 +107,7 @@ fn a_full_disk_closes_intake_only_and_room_opens_it_again() {
     std::thread::sleep(std::time::Duration::from_millis(1100));
     engine.reopen();
     assert_eq!(engine.tell.borrow().closed, None);
-    post(&mut engine, &form.to_string(), "آيات").unwrap();
+    post(&mut engine, &form.to_string(), &long(form)).unwrap();
     assert_eq!(engine.store.logs.journal.segments(), 2);
     let first = post(&mut engine, "1", &long(1)).unwrap();
     assert_eq!((first.position.seq, first.duplicate), (Seq(2), true));
