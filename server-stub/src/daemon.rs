@@ -97,12 +97,7 @@ pub async fn run(dir: &Path, world: World, mut ready: impl Write) -> Result<(), 
     let (stop, stopping) = watch::channel(false);
     let config = GatewayConfig { world, store: store.clone(), keys, sessions };
     let gateway = tokio::spawn(gateway.serve(config, stopping.clone()));
-    let mut told = stopping;
-    let console = axum::serve(socket, console.router()).with_graceful_shutdown(async move {
-        // The sender going away means the same.
-        let _ = told.wait_for(|stop| *stop).await;
-    });
-    let console = tokio::spawn(console.into_future());
+    let console = tokio::spawn(console.serve(socket, stopping));
     let addresses = serde_json::json!({"ready": true, "quic": quic.to_string(), "socket": path});
     writeln!(ready, "{addresses}").and_then(|()| ready.flush()).map_err(at(dir))?;
     notify(NotifyState::Ready);

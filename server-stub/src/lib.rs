@@ -3,7 +3,7 @@
 //! The modules stand in reading order. Offices are met only in `gateway`; people only in `console`
 //! and `cli`; both work on `store`, which alone knows SQL.
 
-pub mod seam; // the world: clock and entropy
+pub mod seam; // the world: clock, entropy, files
 pub mod registry; // HQ's own keys, and what it knows of each office
 pub mod store; // one SQL schema: journals, records, feed
 pub mod gateway; // QUIC: admit, join, pump

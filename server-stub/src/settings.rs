@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::registry::write_new;
+use crate::seam::write_new;
 
 /// The name of the settings file in the data dir.
 pub const FILE: &str = "hq.toml";

@@ -3,16 +3,14 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use axum::Router;
-use axum::body::Body;
-use http_body_util::BodyExt;
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1;
 use hyper::{Method, Request, Response, header};
 use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
-use tower::ServiceExt;
 
 use crate::console::{Console, Problem};
 use crate::daemon::socket_path;
@@ -31,7 +29,7 @@ pub(super) struct Asker {
 
 enum Door {
     Running(UnixStream),
-    Stopped(Router),
+    Stopped(Console),
 }
 
 impl Asker {
@@ -55,7 +53,7 @@ impl Asker {
 
     /// Reads a document. Of a stopped HQ it comes from the database.
     pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
-        self.call(Method::GET, path, Body::empty()).await
+        self.call(Method::GET, path, Full::default()).await
     }
 
     /// Changes something; only a running HQ can.
@@ -65,14 +63,14 @@ impl Asker {
         body: &impl Serialize,
     ) -> Result<T, Failure> {
         let body = serde_json::to_vec(body).expect("our documents are JSON");
-        self.call(Method::POST, path, Body::from(body)).await
+        self.call(Method::POST, path, Full::from(body)).await
     }
 
     async fn call<T: DeserializeOwned>(
         &self,
         method: Method,
         path: &str,
-        body: Body,
+        body: Full<Bytes>,
     ) -> Result<T, Failure> {
         let reading = method == Method::GET;
         let request = Request::builder()
@@ -84,14 +82,11 @@ impl Asker {
             .expect("a path of ours is a URI");
         let (status, bytes) = match self.door().await? {
             Door::Running(stream) => over(stream, request).await?,
-            Door::Stopped(router) => {
+            Door::Stopped(console) => {
                 if reading {
                     eprintln!("note: HQ is not running; this is what its database holds");
                 }
-                match router.oneshot(request).await {
-                    Ok(response) => read(response).await?,
-                    Err(never) => match never {},
-                }
+                read(console.answer(request).await).await?
             }
         };
         let garbled = |e| Failure::new(FAILED, "HQ's answer", e).help("versions may not fit");
@@ -119,11 +114,11 @@ impl Asker {
         }
     }
 
-    async fn stopped(&self) -> Result<Router, Failure> {
+    async fn stopped(&self) -> Result<Console, Failure> {
         let keys = HqKeys::load(&self.dir)?;
         let (path, unwrap) = (self.dir.join(DATABASE), keys.unwrap_key().clone());
         let store = Store::read_only(&path, unwrap, self.world.clone()).await?;
-        Ok(Console { store, world: self.world.clone(), live: None }.router())
+        Ok(Console { store, world: self.world.clone(), live: None })
     }
 }
 
@@ -138,7 +133,7 @@ pub(super) fn print(text: &str) -> Result<(), Failure> {
 
 async fn over(
     stream: UnixStream,
-    request: Request<Body>,
+    request: Request<Full<Bytes>>,
 ) -> Result<(hyper::StatusCode, Vec<u8>), Failure> {
     let lost = |e| Failure::new(AGAIN, "HQ did not answer", e).help("is it stopping? try again");
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(lost)?;

@@ -13,9 +13,15 @@ mod tests; // the routes, without a socket
 
 use std::sync::Arc;
 
+use axum::body::{Body, Bytes};
 use axum::extract::State;
+use axum::http::{Request, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use http_body_util::Full;
+use tokio::net::UnixListener;
+use tokio::sync::watch;
+use tower::ServiceExt;
 use wasl_protocol::join::TransportKey;
 
 use crate::seam::World;
@@ -51,8 +57,7 @@ pub struct Live {
 }
 
 impl Console {
-    /// The routes.
-    pub fn router(self) -> Router {
+    fn router(self) -> Router {
         Router::new()
             .route("/v1/status", get(status))
             .route("/v1/offices", get(offices::list).post(offices::add))
@@ -65,6 +70,25 @@ impl Console {
             .fallback(|| async { Problem::not_found("no such page") })
             .layer(axum::extract::DefaultBodyLimit::max(BODY_BYTES))
             .with_state(Arc::new(self))
+    }
+
+    /// Answers on `socket` until `stop` is true, and then finishes what is under way.
+    pub async fn serve(
+        self,
+        socket: UnixListener,
+        mut stop: watch::Receiver<bool>,
+    ) -> std::io::Result<()> {
+        axum::serve(socket, self.router())
+            .with_graceful_shutdown(async move {
+                // The sender going away means the same.
+                let _ = stop.wait_for(|stop| *stop).await;
+            })
+            .await
+    }
+
+    /// Answers one request, without a socket.
+    pub async fn answer(self, request: Request<Full<Bytes>>) -> Response<Body> {
+        self.router().oneshot(request).await.unwrap_or_else(|never| match never {})
     }
 
     fn live(&self) -> Result<&Live, Problem> {

@@ -1,11 +1,9 @@
 //! The routes, without a socket.
 
-use axum::body::Body;
 use axum::http::{Method, Request, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tower::ServiceExt;
 use wasl_protocol::join::{JoinRequest, JoinToken};
 use wasl_protocol::keys::{SignKey, UnwrapKey};
 use wasl_protocol::units::UnixMs;
@@ -29,8 +27,8 @@ async fn console(live: bool) -> (Console, TempDir) {
 async fn call(console: &Console, method: Method, path: &str, body: &Value) -> (StatusCode, Value) {
     let request = Request::builder().method(method).uri(path);
     let request = request.header("content-type", "application/json");
-    let request = request.body(Body::from(body.to_string())).unwrap();
-    let response = console.clone().router().oneshot(request).await.unwrap();
+    let request = request.body(Full::from(body.to_string())).unwrap();
+    let response = console.clone().answer(request).await;
     let status = response.status();
     let bytes = response.into_body().collect().await.unwrap().to_bytes();
     (status, serde_json::from_slice(&bytes).unwrap())

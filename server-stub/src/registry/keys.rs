@@ -11,9 +11,7 @@ use wasl_protocol::join::TransportKey;
 use wasl_protocol::keys::{SignKey, UnwrapKey, VerifyKey};
 use zeroize::Zeroizing;
 
-use crate::seam::World;
-
-use super::file::write_new;
+use crate::seam::{World, write_new};
 
 /// The name of the key file in the data dir.
 pub const KEYS_FILE: &str = "hq.keys";

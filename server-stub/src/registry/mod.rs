@@ -2,10 +2,8 @@
 //!
 //! It knows nothing of SQL (what is known of each office lies in `store`) nor of connections.
 
-mod file; // files that are whole and fsynced, or not there
 mod keys; // HQ's keys
 mod token; // join tokens
 
-pub use file::write_new;
 pub use keys::{ConfigSecret, HqKeys, KEYS_FILE, RegistryError};
 pub use token::{Minted, SecretHash, TOKEN_LIFE_MS, mint};

@@ -1,12 +1,16 @@
-//! The world: clock and entropy. The only room that reads either.
+//! The world: clock, entropy, and files that must not be lost.
 //!
 //! It knows nothing of what they are for.
+
+mod file; // files that are whole and fsynced, or not there
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use wasl_protocol::units::{MonoMs, UnixMs};
+
+pub use file::write_new;
 
 /// What time it is.
 pub trait Clock: Send + Sync {
