@@ -114,6 +114,8 @@ struct Lane {
     sent: Position,
     /// Where HQ says it ends there.
     top: Position,
+    /// Up to where HQ has acknowledged it in this session.
+    acked: Seq,
     agreed: bool,
 }
 
@@ -217,6 +219,7 @@ impl OfficeSession {
             assumed: *stored,
             sent: *stored,
             top: Position::start(*journal),
+            acked: Seq(0),
             agreed: false,
         });
         self.lanes = lanes.collect();
@@ -306,6 +309,7 @@ impl OfficeSession {
             return self.end(Bye::now(ByeCode::Fork), false);
         }
         let stored = ack.stored.seq;
+        lane.acked = lane.acked.max(stored);
         self.under_way.retain(|(journal, last, _)| *journal != ack.journal || *last > stored);
         self.out.push_back(Output::Acked(ack));
     }
@@ -354,7 +358,9 @@ impl OfficeSession {
         self.owed_since.get_or_insert(now);
         lane.sent = last;
         lane.head = lane.head.max(last);
-        self.under_way.push_back((journal, last.seq, bytes));
+        if last.seq > lane.acked {
+            self.under_way.push_back((journal, last.seq, bytes));
+        }
     }
 
     fn grew(&mut self, journal: JournalId, head: Position) {

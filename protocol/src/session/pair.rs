@@ -430,6 +430,25 @@ fn ack_beyond_our_head_is_a_fork_not_an_ack() {
     assert_eq!(session.poll(), office::Output::Forked { journal: J, common: Seq(3) });
 }
 
+#[test]
+fn an_ack_that_comes_before_its_entries_are_said_to_be_sent_leaves_nothing_under_way() {
+    let chain = Chain::of(5, 0);
+    let mut session = live(&chain.prefix(4));
+    let head = chain.end();
+    session.handle(MonoMs(0), office::Input::Grew { journal: J, head });
+    assert!(matches!(session.poll(), office::Output::SendEntries { .. }));
+    let ack = Ack::new(EPOCH, J, head, None, 0, &key());
+    session.handle(MonoMs(0), office::Input::Received(Message::Ack(ack)));
+    let sent = office::Input::EntriesSent { journal: J, last: head, bytes: 100 };
+    session.handle(MonoMs(0), sent);
+    assert!(matches!(session.poll(), office::Output::Acked(_)));
+    let level = Message::Level(Level { report: 0 });
+    session.handle(MonoMs(1), office::Input::Received(level));
+    assert!(matches!(session.poll(), office::Output::Level { report: 0 }));
+    let office::Output::Sleep(until) = session.poll() else { panic!("nothing is left to do") };
+    assert!(until >= MonoMs(HEARTBEAT_MS), "no answer is owed: the next thing is a heartbeat");
+}
+
 /// An office's machine in Live, with nothing to send.
 fn live(chain: &Chain) -> office::OfficeSession {
     let mut session = office::OfficeSession::new(MonoMs(0), HEARTBEAT_MS);
