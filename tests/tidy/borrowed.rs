@@ -10,14 +10,16 @@ fn misplaced(source: &Source, homes: &Table) -> Vec<String> {
         Ok(found) => found,
         Err(why) => return vec![format!("{}: {why}", source.path)],
     };
-    found
+    let mut complaints: Vec<String> = found
         .iter()
         .filter_map(|named| Some((named, home(&named.segments, homes)?)))
         .filter(|(_, home)| !home.1.iter().any(|place| lies_in(&source.path, place)))
         .map(|(named, (path, home))| {
             format!("{}:{}: `{path}` lives in {}", source.path, named.line, home.join(", "))
         })
-        .collect()
+        .collect();
+    complaints.dedup();
+    complaints
 }
 
 /// The row whose path is the longest beginning of `segments`.
