@@ -37,6 +37,9 @@ fn a_link_cut_50_times_in_mid_transfer_neither_loses_nor_repeats() {
         let status = office.at.status().unwrap();
         in_mid_transfer += usize::from(status["sync"]["backlog_records"] != 0);
         thread::sleep(Duration::from_millis(dice.u64(10..150)));
+        if dice.bool() {
+            office.link.rebind();
+        }
         office.link.restore();
         thread::sleep(Duration::from_millis(dice.u64(0..100)));
     }

@@ -57,6 +57,7 @@ impl Wires {
             to,
             weather: Mutex::default(),
             dice: Mutex::new(fastrand::Rng::with_seed(seed)),
+            rebinds: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             parcels,
         });
@@ -94,6 +95,11 @@ impl Link {
         self.set(Weather { cut: false, ..self.state.weather() });
     }
 
+    /// From now on HQ sees the office come from another port, as when a router forgets it.
+    pub fn rebind(&self) {
+        self.state.rebinds.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Is it cut?
     pub fn is_cut(&self) -> bool {
         self.state.weather().cut
@@ -111,6 +117,7 @@ struct State {
     to: SocketAddr,
     weather: Mutex<Weather>,
     dice: Mutex<fastrand::Rng>,
+    rebinds: AtomicU64,
     bytes: AtomicU64,
     parcels: mpsc::Sender<Parcel>,
 }
@@ -151,11 +158,15 @@ impl State {
     /// From the office to HQ: each of the office's sockets gets one of ours.
     async fn carry_up(self: Arc<Self>) {
         let mut flows: BTreeMap<SocketAddr, Flow> = BTreeMap::new();
-        let mut born = 0;
+        let (mut born, mut rebinds) = (0, 0);
         let mut buffer = vec![0; DATAGRAM_BYTES];
         loop {
             // A datagram that found nobody comes back as an error: the next one may find somebody.
             let Ok((n, office)) = self.near.recv_from(&mut buffer).await else { continue };
+            let asked = self.rebinds.load(Ordering::Relaxed);
+            if std::mem::replace(&mut rebinds, asked) != asked {
+                flows.clear();
+            }
             if !flows.contains_key(&office) {
                 if flows.len() >= FLOWS {
                     let oldest = flows.iter().min_by_key(|(_, flow)| flow.born);
@@ -260,6 +271,21 @@ mod tests {
         assert!(!comes_back(&near, 1));
         link.restore();
         assert!(comes_back(&near, 2));
+    }
+
+    #[test]
+    fn a_rebound_link_comes_from_another_port_and_goes_on_carrying() {
+        let wires = Wires::new().unwrap();
+        let far = net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let link = wires.link(far.local_addr().unwrap(), 1).unwrap();
+        let near = net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let mut ports = [0; 2];
+        for port in &mut ports {
+            near.send_to(&[1], link.address()).unwrap();
+            *port = far.recv_from(&mut [0; 8]).unwrap().1.port();
+            link.rebind();
+        }
+        assert_ne!(ports[0], ports[1]);
     }
 
     #[test]

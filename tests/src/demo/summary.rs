@@ -37,7 +37,7 @@ pub fn print(
             name.name_ar,
         ]);
     }
-    println!("{}\n", table.trim_fmt());
+    println!("\n{}\n", table.trim_fmt());
     let equal: u64 = proven.iter().map(|p| p.equal).sum();
     let at_hq = stage.hq.at.status()?["totals"]["records"].as_u64().unwrap_or_default();
     let bytes: u64 = stage.offices.iter().map(|o| o.link.bytes()).sum();
