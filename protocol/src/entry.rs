@@ -47,6 +47,7 @@ pub struct Genesis {
 
 impl Genesis {
     /// The Genesis of a new log of `office`, whose data key `readers` can unwrap.
+    #[expect(clippy::too_many_arguments, reason = "each is one fact that a log begins with")]
     pub fn new(
         log: Log,
         office: OfficeId,

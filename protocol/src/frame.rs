@@ -157,6 +157,7 @@ pub struct Sealed {
 
 impl Sealed {
     /// Packs and seals `plain` for `journal`.
+    #[expect(clippy::too_many_arguments, reason = "the associated data, the body and its seal")]
     pub fn new(
         journal: JournalId,
         kind: Kind,
@@ -188,6 +189,7 @@ pub fn link_genesis(journal: JournalId, body: &[u8], out: &mut Vec<u8>) -> Posit
     link(&Position::start(journal), Kind::GENESIS, Codec::Plain as u8, &none, body, out)
 }
 
+#[expect(clippy::too_many_arguments, reason = "the layout of a frame, field by field")]
 fn link(
     before: &Position,
     kind: Kind,

@@ -130,6 +130,7 @@ const ACK_DOMAIN: &str = "wasl ack/1";
 
 impl Ack {
     /// The receipt for one journal.
+    #[expect(clippy::too_many_arguments, reason = "what is signed, and the key")]
     pub fn new(
         epoch: EpochId,
         journal: JournalId,
