@@ -123,11 +123,6 @@ impl Installation {
         self.ready()
     }
 
-    /// Its daemon, while it has one.
-    pub fn daemon(&mut self) -> Option<&mut Daemon> {
-        self.daemon.as_mut()
-    }
-
     /// Asks its daemon to stop, without waiting.
     pub fn ask_to_stop(&self) {
         if let Some(daemon) = &self.daemon {

@@ -168,16 +168,6 @@ impl Daemon {
         String::from_utf8_lossy(tail).trim().to_string()
     }
 
-    /// The file with its stderr.
-    pub fn log(&self) -> &Path {
-        &self.log
-    }
-
-    /// Its process id.
-    pub fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
     /// Has it ended?
     pub fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().ok().flatten()
