@@ -1,5 +1,5 @@
 //! Starting with many entries: after a clean stop, after a power cut (the view is folded again), and
-//! verifying every byte. `--smoke` for a few entries; `--resident` prints the memory in use too.
+//! verifying every byte. A few entries as a test, or with `--smoke`; `--resident` prints the memory in use too.
 
 use std::error::Error;
 use std::path::Path;
@@ -28,7 +28,12 @@ const TURN: usize = 256;
 type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
 fn main() -> Outcome<()> {
-    let smoke = std::env::args().any(|arg| arg == "--smoke" || arg == "--test");
+    let asked = |flag: &str| std::env::args().any(|arg| arg == flag);
+    if asked("--list") {
+        return Ok(());
+    }
+    // `cargo bench` says --bench; a test runs the short one.
+    let smoke = asked("--smoke") || !asked("--bench");
     let entries = if smoke { 2_000 } else { 200_000 };
     let top = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("start-{}", std::process::id()));
     std::fs::create_dir_all(&top)?;

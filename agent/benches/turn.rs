@@ -1,6 +1,6 @@
 //! The whole turn (parse, compress, seal, chain, sync, fold) against a raw group commit (append to
 //! a preallocated file, fdatasync) of the same bytes, with the same number of caller threads, in
-//! the same run. `--smoke` for a short one.
+//! the same run. The short one as a test, or with `--smoke`.
 //!
 //! Prints, for each number of callers: enrollments a second, the ratio, and the 99th percentile of
 //! an answer. Each is the median of several rounds, in which the two sides take turns.
@@ -33,7 +33,12 @@ const ROUNDS: usize = 5;
 type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
 fn main() -> Outcome<()> {
-    let smoke = std::env::args().any(|arg| arg == "--smoke" || arg == "--test");
+    let asked = |flag: &str| std::env::args().any(|arg| arg == flag);
+    if asked("--list") {
+        return Ok(());
+    }
+    // `cargo bench` says --bench; a test runs the short one.
+    let smoke = asked("--smoke") || !asked("--bench");
     println!("callers   whole/s     raw/s  ratio  p99 whole ms  p99 raw ms  ratio");
     for (callers, each) in [(1, 2000), (8, 1000), (64, 300)] {
         let each = if smoke { 20 } else { each };

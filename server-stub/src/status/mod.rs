@@ -25,6 +25,8 @@ pub struct Status {
     pub version: String,
     /// Which life of HQ's database this is.
     pub epoch: EpochId,
+    /// The daemon's process.
+    pub pid: Option<u32>,
     /// Since when the daemon runs.
     pub started_at: Option<Timestamp>,
     /// How long the daemon has been running, in seconds.
@@ -165,6 +167,7 @@ impl Status {
             running: running.is_some(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             epoch: store.epoch(),
+            pid: running.map(|_| std::process::id()),
             started_at: running.map(|r| timestamp(r.started_at)),
             uptime_s: running.map(|r| (now.0 - r.started_at.0) / 1000),
             endpoint: running.map(|r| r.endpoint.clone()),
