@@ -117,7 +117,7 @@ fn fill(engine: &mut Engine, at: (&World, JournalId), entries: usize) -> Outcome
             answers.push(waits);
         }
         engine.turn(inputs)?;
-        engine.settle(false)?;
+        engine.keep_up_if_many()?;
         for answer in answers {
             answer.blocking_recv()??;
         }

@@ -176,7 +176,7 @@ impl Edit {
                 let (by, group) = (by.clone(), group.clone());
                 return Err(Inadmissible::NotTheOwner { by, group });
             }
-            json.to_value().map_err(|_| Inadmissible::Undecodable)?;
+            json.check().map_err(|_| Inadmissible::Undecodable)?;
         }
         Ok(())
     }

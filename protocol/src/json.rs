@@ -5,6 +5,7 @@
 //! (RFC 7493); a longer integer is refused rather than rounded. Strings keep every code point as it
 //! was given: nothing is normalised.
 
+use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -12,7 +13,7 @@ use alloc::vec::Vec;
 use bincode::{Decode, Encode};
 use core::fmt::{self, Write};
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Number, Value};
+use serde_json::{Number, Value};
 
 use crate::limits;
 
@@ -40,9 +41,9 @@ pub struct Json(Box<str>);
 
 impl Json {
     /// The canonical form of a value.
-    pub fn of(value: &Value) -> Self {
+    pub fn of(node: &Node<'_>) -> Self {
         let mut text = String::with_capacity(256);
-        write_canonical(value, &mut text);
+        node.write(&mut text);
         Self(text.into_boxed_str())
     }
 
@@ -51,12 +52,22 @@ impl Json {
         &self.0
     }
 
+    /// Refuses a peer's text that is not canonical JSON.
+    pub fn check(&self) -> Result<(), JsonError> {
+        self.node().map(|_| ())
+    }
+
     /// The value, or why a peer's text is not canonical JSON.
     pub fn to_value(&self) -> Result<Value, JsonError> {
-        let value = parse(self.0.as_bytes())?;
-        check_text(&value, "")?;
-        if Self::of(&value) == *self {
-            Ok(value)
+        self.node().map(Value::from)
+    }
+
+    fn node(&self) -> Result<Node<'_>, JsonError> {
+        let node = parse(self.0.as_bytes())?;
+        let mut text = String::with_capacity(self.0.len());
+        node.write(&mut text);
+        if text == *self.0 {
+            Ok(node)
         } else {
             Err(JsonError::Syntax("not in canonical form".to_string()))
         }
@@ -69,32 +80,112 @@ impl fmt::Debug for Json {
     }
 }
 
-/// Parses JSON text: no duplicate key, no inexact integer, at most [`limits::JSON_DEPTH`] deep.
-pub fn parse(text: &[u8]) -> Result<Value, JsonError> {
+/// One JSON value, its text borrowed from what was parsed where that is possible. The keys of an
+/// object are sorted, and none is there twice.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Node<'a> {
+    /// `null`
+    Null,
+    /// `true` or `false`
+    Bool(bool),
+    /// A 64-bit integer or a finite double.
+    Number(Number),
+    /// Text.
+    Text(Cow<'a, str>),
+    /// An array.
+    List(Vec<Node<'a>>),
+    /// An object.
+    Object(Vec<(Cow<'a, str>, Node<'a>)>),
+}
+
+/// Parses JSON text: no key twice in an object, no inexact integer, nothing that disguises text, at
+/// most [`limits::JSON_DEPTH`] deep.
+///
+/// Refused are control characters and the bidi characters that disguise text. Marks (U+200E, U+200F,
+/// U+061C) and joiners (U+200C, U+200D) are normal Arabic text and pass.
+pub fn parse(text: &[u8]) -> Result<Node<'_>, JsonError> {
     let text = core::str::from_utf8(text)
         .map_err(|e| JsonError::Syntax(format!("not UTF-8 at byte {}", e.valid_up_to() + 1)))?;
     let mut de = serde_json::Deserializer::from_str(text);
-    let value = Exact { depth: 0 }.deserialize(&mut de);
-    let value = value.and_then(|v| de.end().map(|()| v));
-    value.map_err(|e| JsonError::Syntax(format!("not JSON we accept: {e}")))
+    let node = Exact { depth: 0 }.deserialize(&mut de);
+    let node = node.and_then(|v| de.end().map(|()| v));
+    let node = node.map_err(|e| JsonError::Syntax(format!("not JSON we accept: {e}")))?;
+    if may_disguise(text) {
+        check_text(&node, "")?;
+    }
+    Ok(node)
 }
 
-/// Refuses control characters and the bidi characters that disguise text. Marks (U+200E, U+200F,
-/// U+061C) and joiners (U+200C, U+200D) are normal Arabic text and pass.
-pub fn check_text(value: &Value, path: &str) -> Result<(), JsonError> {
-    match value {
-        Value::String(s) => check_str(s, path),
-        Value::Array(items) => {
-            items.iter().enumerate().try_for_each(|(i, v)| check_text(v, &format!("{path}[{i}]")))
-        }
-        Value::Object(map) => map.iter().try_for_each(|(k, v)| {
-            check_str(k, path)?;
-            match v {
-                Value::String(s) if s.chars().all(|c| refused(c).is_none()) => Ok(()),
-                _ => check_text(v, &join(path, k)),
+impl Node<'_> {
+    /// The field of an object with this name.
+    pub fn get(&self, name: &str) -> Option<&Self> {
+        let Self::Object(fields) = self else { return None };
+        fields.iter().find(|(key, _)| key == name).map(|(_, value)| value)
+    }
+
+    fn write(&self, out: &mut String) {
+        match self {
+            Self::Null => out.push_str("null"),
+            Self::Bool(b) => out.push_str(if *b { "true" } else { "false" }),
+            Self::Number(n) => write!(out, "{n}").expect("writing to a string does not fail"),
+            Self::Text(text) => write_string(text, out),
+            Self::List(items) => {
+                out.push('[');
+                for (i, item) in items.iter().enumerate() {
+                    if i > 0 {
+                        out.push(',');
+                    }
+                    item.write(out);
+                }
+                out.push(']');
             }
+            Self::Object(fields) => {
+                out.push('{');
+                for (i, (key, value)) in fields.iter().enumerate() {
+                    if i > 0 {
+                        out.push(',');
+                    }
+                    write_string(key, out);
+                    out.push(':');
+                    value.write(out);
+                }
+                out.push('}');
+            }
+        }
+    }
+}
+
+impl From<Node<'_>> for Value {
+    fn from(node: Node<'_>) -> Self {
+        match node {
+            Node::Null => Self::Null,
+            Node::Bool(b) => Self::Bool(b),
+            Node::Number(n) => Self::Number(n),
+            Node::Text(text) => Self::String(text.into_owned()),
+            Node::List(items) => items.into_iter().collect(),
+            Node::Object(fields) => fields.into_iter().map(|(k, v)| (k.into_owned(), v)).collect(),
+        }
+    }
+}
+
+/// Can there be a character in this JSON text that [`refused`] names? All of them are written as an
+/// escape or begin with one of these bytes.
+fn may_disguise(text: &str) -> bool {
+    text.bytes().any(|b| matches!(b, b'\\' | 0x7f | 0xc2 | 0xe2))
+}
+
+fn check_text(node: &Node<'_>, path: &str) -> Result<(), JsonError> {
+    match node {
+        Node::Text(text) => check_str(text, path),
+        Node::List(items) => items
+            .iter()
+            .enumerate()
+            .try_for_each(|(i, item)| check_text(item, &format!("{path}[{i}]"))),
+        Node::Object(fields) => fields.iter().try_for_each(|(key, value)| {
+            check_str(key, path)?;
+            check_text(value, &join(path, key))
         }),
-        Value::Null | Value::Bool(_) | Value::Number(_) => Ok(()),
+        Node::Null | Node::Bool(_) | Node::Number(_) => Ok(()),
     }
 }
 
@@ -122,39 +213,6 @@ fn join(path: &str, key: &str) -> String {
     if path.is_empty() { key.to_string() } else { format!("{path}.{key}") }
 }
 
-fn write_canonical(value: &Value, out: &mut String) {
-    match value {
-        Value::Array(items) => {
-            out.push('[');
-            for (i, item) in items.iter().enumerate() {
-                if i > 0 {
-                    out.push(',');
-                }
-                write_canonical(item, out);
-            }
-            out.push(']');
-        }
-        Value::Object(map) => {
-            let mut fields: Vec<_> = map.iter().collect();
-            fields.sort_unstable_by_key(|(k, _)| *k);
-            out.push('{');
-            for (i, (key, item)) in fields.into_iter().enumerate() {
-                if i > 0 {
-                    out.push(',');
-                }
-                write_string(key, out);
-                out.push(':');
-                write_canonical(item, out);
-            }
-            out.push('}');
-        }
-        Value::String(s) => write_string(s, out),
-        Value::Null | Value::Bool(_) | Value::Number(_) => {
-            write!(out, "{value}").expect("writing to a string does not fail");
-        }
-    }
-}
-
 fn write_string(s: &str, out: &mut String) {
     if s.bytes().all(|b| b >= 0x20 && b != b'"' && b != b'\\') {
         out.push('"');
@@ -172,9 +230,9 @@ struct Exact {
 }
 
 impl<'de> DeserializeSeed<'de> for Exact {
-    type Value = Value;
+    type Value = Node<'de>;
 
-    fn deserialize<D: Deserializer<'de>>(self, d: D) -> Result<Value, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, d: D) -> Result<Node<'de>, D::Error> {
         d.deserialize_any(self)
     }
 }
@@ -189,65 +247,70 @@ impl Exact {
 }
 
 impl<'de> Visitor<'de> for Exact {
-    type Value = Value;
+    type Value = Node<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a JSON value")
     }
 
-    fn visit_bool<E>(self, v: bool) -> Result<Value, E> {
-        Ok(Value::Bool(v))
+    fn visit_bool<E>(self, v: bool) -> Result<Node<'de>, E> {
+        Ok(Node::Bool(v))
     }
 
-    fn visit_i64<E>(self, v: i64) -> Result<Value, E> {
-        Ok(Value::Number(v.into()))
+    fn visit_i64<E>(self, v: i64) -> Result<Node<'de>, E> {
+        Ok(Node::Number(v.into()))
     }
 
-    fn visit_u64<E>(self, v: u64) -> Result<Value, E> {
-        Ok(Value::Number(v.into()))
+    fn visit_u64<E>(self, v: u64) -> Result<Node<'de>, E> {
+        Ok(Node::Number(v.into()))
     }
 
-    fn visit_f64<E: serde::de::Error>(self, v: f64) -> Result<Value, E> {
+    fn visit_f64<E: serde::de::Error>(self, v: f64) -> Result<Node<'de>, E> {
         const EXACT: f64 = 9_007_199_254_740_992.0;
         match Number::from_f64(v) {
-            Some(n) if v.abs() < EXACT => Ok(Value::Number(n)),
+            Some(n) if v.abs() < EXACT => Ok(Node::Number(n)),
             _ => Err(E::custom("a number too large to be exact: write it as a string")),
         }
     }
 
-    fn visit_str<E>(self, v: &str) -> Result<Value, E> {
-        Ok(Value::String(v.to_string()))
+    fn visit_borrowed_str<E>(self, v: &'de str) -> Result<Node<'de>, E> {
+        Ok(Node::Text(Cow::Borrowed(v)))
     }
 
-    fn visit_string<E>(self, v: String) -> Result<Value, E> {
-        Ok(Value::String(v))
+    fn visit_str<E>(self, v: &str) -> Result<Node<'de>, E> {
+        Ok(Node::Text(Cow::Owned(v.to_string())))
     }
 
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
+    fn visit_unit<E>(self) -> Result<Node<'de>, E> {
+        Ok(Node::Null)
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Node<'de>, A::Error> {
         let inner = self.deeper()?;
         let mut items = Vec::new();
         while let Some(item) = seq.next_element_seed(inner)? {
             items.push(item);
         }
-        Ok(Value::Array(items))
+        Ok(Node::List(items))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Value, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Node<'de>, A::Error> {
         let inner = self.deeper()?;
-        let mut map = Map::new();
-        while let Some(key) = fields.next_key::<String>()? {
-            let value = fields.next_value_seed(inner)?;
-            if map.insert(key, value).is_some() {
-                return Err(A::Error::custom("the same key twice in one object"));
-            }
+        let mut fields = Vec::new();
+        while let Some(Key(key)) = map.next_key()? {
+            fields.push((key, map.next_value_seed(inner)?));
         }
-        Ok(Value::Object(map))
+        fields.sort_by(|(a, _), (b, _)| a.cmp(b));
+        if fields.windows(2).any(|pair| pair[0].0 == pair[1].0) {
+            return Err(A::Error::custom("the same key twice in one object"));
+        }
+        Ok(Node::Object(fields))
     }
 }
+
+/// A key, borrowed where it has no escape.
+#[derive(serde::Deserialize)]
+struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
 
 #[cfg(test)]
 mod tests {
@@ -282,13 +345,18 @@ mod tests {
 
     #[test]
     fn disguising_characters_are_refused_and_arabic_joiners_pass() {
-        let name = |c: char| serde_json::json!({ "person": { "given_name": format!("ع{c}لي") } });
+        let raw = |c: char| format!("{{\"person\":{{\"given_name\":\"ع{c}لي\"}}}}");
+        let escaped = |c: char| raw('$').replace('$', &format!("\\u{:04x}", u32::from(c)));
         for c in ['\0', '\u{1b}', '\u{202e}', '\u{2067}', '\u{7f}', '\u{85}'] {
-            let e = check_text(&name(c), "").unwrap_err().to_string();
-            assert!(e.starts_with("person.given_name: "), "{e}");
+            let texts = if c < ' ' { [escaped(c), escaped(c)] } else { [raw(c), escaped(c)] };
+            for text in texts {
+                let e = parse(text.as_bytes()).unwrap_err().to_string();
+                assert!(e.starts_with("person.given_name: "), "{e}");
+            }
         }
         for c in ['\u{200c}', '\u{200d}', '\u{200e}', '\u{200f}', '\u{61c}', '\u{640}'] {
-            check_text(&name(c), "").unwrap();
+            parse(raw(c).as_bytes()).unwrap();
+            parse(escaped(c).as_bytes()).unwrap();
         }
     }
 

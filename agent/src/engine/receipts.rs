@@ -58,6 +58,11 @@ impl Receipts {
         self.newest.as_ref().map(|(_, at)| *at)
     }
 
+    /// Is the newest receipt not written down yet?
+    pub(super) fn have_news(&self) -> bool {
+        !self.kept
+    }
+
     /// Writes the newest receipt down, if that is due or `now`.
     pub(super) fn keep(&mut self, world: &World, now: bool) {
         let at_ns = world.clock.mono_ns();

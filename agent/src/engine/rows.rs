@@ -138,6 +138,9 @@ impl Rows {
     }
 }
 
+/// By how much the second thread stands back.
+const FOLDER_NICE: i32 = 15;
+
 /// The second thread: puts one batch after another into the view.
 #[derive(Debug)]
 struct Folder {
@@ -151,6 +154,8 @@ impl Folder {
         let (work, batches) = sync_channel::<(Batch, Meta)>(1);
         let (tell, done) = sync_channel(1);
         let fold = move || {
+            // Whoever waits for an answer goes first. Without the right to ask, all are equal.
+            let _ = rustix::process::nice(FOLDER_NICE);
             for (batch, meta) in batches {
                 if tell.send(view.apply(&mut batch.values(), meta)).is_err() {
                     return;

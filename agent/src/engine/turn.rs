@@ -27,6 +27,9 @@ use crate::view::Row;
 /// How long a full disk is left alone before it is asked again, in nanoseconds.
 const ASK_DISK_EVERY_NS: u64 = 1_000_000_000;
 
+/// How many changed rows go into the view even while there is other work.
+const MANY_ROWS: usize = 32;
+
 /// The engine, without the thread that runs it.
 pub struct Engine {
     pub(super) world: World,
@@ -115,13 +118,20 @@ impl Engine {
         Ok(stop)
     }
 
-    /// Has the view take in what the last turns changed. `idle` says that nobody waits.
-    pub fn settle(&mut self, idle: bool) -> Result<(), EngineError> {
-        self.store.advance()?;
-        if idle {
-            self.receipts.keep(&self.world, false);
-        }
-        Ok(())
+    /// Does the view, or the receipts' file, lack something?
+    pub(super) fn has_news(&self) -> bool {
+        self.store.rows.waiting() > 0 || self.receipts.have_news()
+    }
+
+    /// Has the view take in what the last turns changed, if that is much.
+    pub fn keep_up_if_many(&mut self) -> Result<(), EngineError> {
+        if self.store.rows.waiting() >= MANY_ROWS { self.store.advance() } else { Ok(()) }
+    }
+
+    /// Has the view take in what the last turns changed, and keeps the receipts.
+    pub fn keep_up(&mut self) -> Result<(), EngineError> {
+        self.receipts.keep(&self.world, false);
+        self.store.advance()
     }
 
     /// Is intake closed for want of room? Then somebody has to ask [`Self::reopen`] now and then.

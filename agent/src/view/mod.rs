@@ -3,6 +3,7 @@
 //!
 //! Knows nothing of logs, of what a value says, or of who asks. Only `sled.rs` knows the store.
 
+mod finder; // from a record's id to its row
 mod guard; // may the store on disk be believed?
 mod memory; // a view that lives as long as the process
 mod row; // a row and its bytes

@@ -1,20 +1,22 @@
 //! The store: sled 0.34. The only file that knows it.
 //!
-//! One tree: `r` + ordinal -> sealed row; `i` + keyed hash of the record id -> ordinal; `m` -> how
-//! far it is folded. What one turn changed is one batch. Measured: its `flush` is not durable and
+//! One tree: `r` + ordinal -> sealed row; `f` + number -> sealed run of the finder; `m` -> how far it
+//! is folded. All keys grow with time. What was folded at once is one batch. Measured: its `flush` is not durable and
 //! `flush_async` deadlocks with 8 callers, so durability is [`super::guard`]'s; it may panic on a
 //! damaged file, so every call is caught.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard};
 
 use wasl_protocol::codec;
 use wasl_protocol::entry::Cursor;
 use wasl_protocol::id::{Position, RecordId};
 use wasl_protocol::keys::{DataKey, Random};
 
+use super::finder::Finder;
 use super::{Meta, Row, View, ViewError, guard};
 
 /// How often sled writes what changed, in milliseconds.
@@ -25,8 +27,12 @@ pub struct SledView {
     db: Option<sled::Db>,
     dir: PathBuf,
     key: DataKey,
-    hash_key: Random,
-    meta: Mutex<Meta>,
+    inner: Mutex<Inner>,
+}
+
+struct Inner {
+    meta: Meta,
+    finder: Finder,
 }
 
 impl SledView {
@@ -42,6 +48,7 @@ impl SledView {
         let config = sled::Config::default()
             .path(dir.join(STORE))
             .cache_capacity(cache_bytes)
+            .mode(sled::Mode::HighThroughput)
             .flush_every_ms(Some(FLUSH_EVERY_MS));
         let (db, stored) = caught(|| {
             let db = config.open()?;
@@ -56,41 +63,45 @@ impl SledView {
             }
             None => fresh,
         };
-        Ok((
-            Self { db: Some(db), dir: dir.to_owned(), key, hash_key, meta: Mutex::new(meta) },
-            was_there,
-        ))
+        let finder = Finder::load(hash_key, meta.records, |run| {
+            let run = run_key(run);
+            let sealed = caught(|| db.get(run))?.ok_or(ViewError::Row)?;
+            key.open(&run, &sealed).map_err(|_| ViewError::Row)
+        })?;
+        let inner = Mutex::new(Inner { meta, finder });
+        Ok((Self { db: Some(db), dir: dir.to_owned(), key, inner }, was_there))
     }
 
     fn db(&self) -> &sled::Db {
         self.db.as_ref().expect("the store is open until it is closed")
     }
 
-    fn record_key(&self, record: RecordId) -> [u8; 17] {
-        let mut key = [b'i'; 17];
-        blake3::Hasher::new_keyed(&self.hash_key)
-            .update(&record.0)
-            .finalize_xof()
-            .fill(&mut key[1..]);
-        key
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().expect("nothing panics while it holds the lock")
     }
 }
 
-const UNPOISONED: &str = "nothing panics while it holds the lock";
 const STORE: &str = "sled";
 const META: &[u8] = b"m";
 
 impl View for SledView {
     fn meta(&self) -> Meta {
-        *self.meta.lock().expect(UNPOISONED)
+        self.inner().meta
     }
 
     fn get(&self, record: RecordId) -> Result<Option<Row>, ViewError> {
-        let key = self.record_key(record);
-        let Some(found) = caught(|| self.db().get(key))? else { return Ok(None) };
-        let ordinal = u64::from_be_bytes((*found).try_into().map_err(|_| ViewError::Row)?);
-        let row = self.at(ordinal)?.filter(|row| row.record() == record);
-        row.ok_or(ViewError::Row).map(Some)
+        let candidates: Vec<u64> = {
+            let inner = self.inner();
+            let stored = |ordinal: &u64| *ordinal < inner.meta.records;
+            inner.finder.candidates(record).filter(stored).collect()
+        };
+        for ordinal in candidates {
+            let row = self.at(ordinal)?.ok_or(ViewError::Row)?;
+            if row.record() == record {
+                return Ok(Some(row));
+            }
+        }
+        Ok(None)
     }
 
     fn at(&self, ordinal: u64) -> Result<Option<Row>, ViewError> {
@@ -99,18 +110,27 @@ impl View for SledView {
     }
 
     fn apply(&self, rows: &mut dyn Iterator<Item = &Row>, meta: Meta) -> Result<(), ViewError> {
-        let known = self.meta().records;
+        let known = self.inner().finder.records();
         let mut batch = sled::Batch::default();
+        let mut new = BTreeMap::new();
         for row in rows {
             batch.insert(&row_key(row.ordinal), row.seal(&self.key));
             if row.ordinal >= known {
-                batch.insert(&self.record_key(row.record()), &row.ordinal.to_be_bytes());
+                new.insert(row.ordinal, row.record());
             }
         }
-        let random = blake3::hash(&meta_bytes(&meta));
-        batch.insert(META, self.key.seal(META, &meta_bytes(&meta), *random.as_bytes()));
+        let mut put = |at: &[u8], plain: &[u8]| {
+            batch.insert(at, self.key.seal(at, plain, *blake3::hash(plain).as_bytes()));
+        };
+        put(META, &meta_bytes(&meta));
+        let runs: Vec<_> = {
+            let finder = &mut self.inner().finder;
+            new.into_values().for_each(|record| finder.add(record));
+            finder.runs_from(known).collect()
+        };
+        runs.iter().for_each(|(run, bytes)| put(&run_key(*run), bytes));
         caught(|| self.db().apply_batch(batch))?;
-        *self.meta.lock().expect(UNPOISONED) = meta;
+        self.inner().meta = meta;
         Ok(())
     }
 
@@ -128,6 +148,12 @@ impl View for SledView {
 fn row_key(ordinal: u64) -> [u8; 9] {
     let mut key = [b'r'; 9];
     key[1..].copy_from_slice(&ordinal.to_be_bytes());
+    key
+}
+
+fn run_key(run: u64) -> [u8; 9] {
+    let mut key = [b'f'; 9];
+    key[1..].copy_from_slice(&run.to_be_bytes());
     key
 }
 

@@ -3,11 +3,10 @@
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::{String, ToString};
-use serde_json::Value;
 
 use crate::entry::{Edit, Opening, PostDigest};
 use crate::id::{FormNumber, GroupName, OfficeId, RecordId};
-use crate::json::{self, Json, JsonError};
+use crate::json::{self, Json, JsonError, Node};
 use crate::limits;
 use crate::units::UnixMs;
 
@@ -72,14 +71,13 @@ impl Draft {
         if text.len() > limits::POSTED_BYTES {
             return Err(DraftError::TooLong(text.len()));
         }
-        let value = json::parse(text)?;
-        json::check_text(&value, "")?;
-        let Value::Object(fields) = value else {
+        let posted = json::parse(text)?;
+        let Node::Object(fields) = &posted else {
             return Err(wrong_type("the enrollment", "a JSON object"));
         };
         let mut form_number = None;
         let mut groups = BTreeMap::new();
-        for (name, value) in &fields {
+        for (name, value) in fields {
             if name == "form_number" {
                 form_number = Some(form(value)?);
                 continue;
@@ -93,7 +91,7 @@ impl Draft {
         }
         let form_number =
             form_number.ok_or_else(|| DraftError::Missing("form_number".to_string()))?;
-        check_person(fields.get("person"))?;
+        check_person(posted.get("person"))?;
         Ok(Self { form_number, groups })
     }
 
@@ -123,15 +121,16 @@ impl Draft {
     }
 }
 
-fn form(value: &Value) -> Result<FormNumber, DraftError> {
-    let form = value.as_str().and_then(|s| s.parse().ok());
+fn form(value: &Node<'_>) -> Result<FormNumber, DraftError> {
+    let form = if let Node::Text(text) = value { text.parse().ok() } else { None };
     form.ok_or_else(|| wrong_type("form_number", "1 to 64 visible ASCII characters, no spaces"))
 }
 
-fn check_group(name: &str, value: &Value, list: bool) -> Result<(), DraftError> {
+fn check_group(name: &str, value: &Node<'_>, list: bool) -> Result<(), DraftError> {
+    let is_object = |node: &Node<'_>| matches!(node, Node::Object(_));
     match value {
-        Value::Object(_) if !list => Ok(()),
-        Value::Array(items) if list => match items.iter().position(|i| !i.is_object()) {
+        Node::Object(_) if !list => Ok(()),
+        Node::List(items) if list => match items.iter().position(|i| !is_object(i)) {
             None => Ok(()),
             Some(i) => Err(wrong_type(&format!("{name}[{i}]"), "a JSON object")),
         },
@@ -139,14 +138,14 @@ fn check_group(name: &str, value: &Value, list: bool) -> Result<(), DraftError> 
     }
 }
 
-fn check_person(person: Option<&Value>) -> Result<(), DraftError> {
+fn check_person(person: Option<&Node<'_>>) -> Result<(), DraftError> {
     let person = person.ok_or_else(|| DraftError::Missing("person".to_string()))?;
     for field in MANDATORY {
         let path = format!("person.{field}");
         match person.get(field) {
-            None | Some(Value::Null) => return Err(DraftError::Missing(path)),
-            Some(Value::String(s)) if s.trim().is_empty() => return Err(DraftError::Missing(path)),
-            Some(Value::String(_)) => {}
+            None | Some(Node::Null) => return Err(DraftError::Missing(path)),
+            Some(Node::Text(s)) if s.trim().is_empty() => return Err(DraftError::Missing(path)),
+            Some(Node::Text(_)) => {}
             Some(_) => return Err(wrong_type(&path, "text")),
         }
     }
@@ -166,6 +165,7 @@ fn printable(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::Value;
 
     const GOOD: &str = r#"{"form_number":"a-1","person":{"given_name":"آيات","father_name":"حسن",
         "grandfather_name":"زيد","sex":"F","birth_date":"1945-09-20"},"household":[{"given_name":"ن"}]}"#;

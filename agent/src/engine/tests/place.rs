@@ -193,7 +193,7 @@ pub(super) fn enroll_all(engine: &mut Engine, forms: impl IntoIterator<Item = u3
         let (input, answer) = enroll(prepared(engine, &form.to_string(), "آيات"));
         engine.turn(vec![input]).unwrap();
         answer.blocking_recv().unwrap().unwrap();
-        engine.settle(true).unwrap();
+        engine.keep_up().unwrap();
     }
 }
 
@@ -233,7 +233,7 @@ pub(super) fn hq_state(
     let origin = Origin { office: office(), form_number: form.parse().unwrap() };
     let mut state = ours.unwrap_or_else(|| RecordState::new(origin));
     let value = Value {
-        json: Json::of(&serde_json::from_str(json).unwrap()),
+        json: Json::of(&wasl_protocol::json::parse(json.as_bytes()).unwrap()),
         by: OfficeId::hq(),
         at: UnixMs(5),
         operator: None,

@@ -48,7 +48,7 @@ fn a_retry_is_answered_with_the_first_place_and_other_content_is_refused() {
     assert_eq!(again, Enrolled { duplicate: true, ..first.clone() });
     let clash = post(&mut engine, "1", "زينب").unwrap_err();
     assert_eq!(clash, Refused::Clash("1".parse().unwrap()));
-    engine.settle(true).unwrap();
+    engine.keep_up().unwrap();
     assert_eq!(post(&mut engine, "1", "آيات").unwrap().position, first.position);
     assert_eq!(engine.facts.records, 2);
 }
