@@ -2,21 +2,25 @@
 //! a preallocated file, fdatasync) of the same bytes, with the same number of caller threads, in
 //! the same run. The short one as a test, or with `--smoke`.
 //!
+//! Then the same on a slower disk: both sides wait as long again after each sync as an office's
+//! ordinary disk takes ([`SLOW_SYNC`]); this machine's may answer from a cache.
+//!
 //! Prints, for each number of callers: enrollments a second, the ratio, and the 99th percentile of
 //! an answer. Each is the median of several rounds, in which the two sides take turns.
 
 use std::error::Error;
 use std::fs::File;
-use std::io::Write;
+use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
+use std::time::Duration;
 
 use wasl_agent::engine::{EngineConfig, Handle, Prepared, VIEW_CACHE_BYTES, birth, start};
 use wasl_agent::keystore::{Identity, KeyFile};
-use wasl_agent::seam::{Clock, SystemClock, World};
+use wasl_agent::seam::{Clock, Disk, DiskFile, SystemClock, World};
 use wasl_protocol::frame::{Kind, Sealed};
 use wasl_protocol::id::{EpochId, OfficeId, Position};
 use wasl_protocol::join::Joined;
@@ -26,6 +30,9 @@ use wasl_protocol::record::{Draft, VersionVector};
 use wasl_protocol::units::UnixMs;
 
 const SAMPLE: &str = include_str!("../../tests/data/enrollments.jsonl");
+
+/// By how much longer than here a sync takes on an ordinary disk of an office.
+const SLOW_SYNC: Duration = Duration::from_millis(2);
 
 /// How often both sides run; the median counts.
 const ROUNDS: usize = 5;
@@ -39,15 +46,18 @@ fn main() -> Outcome<()> {
     }
     // `cargo bench` says --bench; a test runs the short one.
     let smoke = asked("--smoke") || !asked("--bench");
-    println!("callers   whole/s     raw/s  ratio  p99 whole ms  p99 raw ms  ratio");
-    for (callers, each) in [(1, 2000), (8, 1000), (64, 300)] {
-        let each = if smoke { 20 } else { each };
-        let rounds = if smoke { 1 } else { ROUNDS };
-        let mut runs = Vec::new();
-        for round in 0..rounds {
-            runs.push(compare(callers, each, round)?);
+    for slow in [Duration::ZERO, SLOW_SYNC] {
+        println!("each sync takes {} ms more than here", slow.as_millis());
+        println!("callers   whole/s     raw/s  ratio  p99 whole ms  p99 raw ms  ratio");
+        for (callers, each) in [(1, 2000), (8, 1000), (64, 300)] {
+            let each = if smoke { 20 } else { each };
+            let rounds = if smoke { 1 } else { ROUNDS };
+            let mut runs = Vec::new();
+            for round in 0..rounds {
+                runs.push(compare((callers, each, round), slow)?);
+            }
+            report(callers, runs);
         }
-        report(callers, runs);
     }
     Ok(())
 }
@@ -74,15 +84,23 @@ fn report(callers: usize, mut runs: Vec<(Run, Run)>) {
     );
 }
 
-fn compare(callers: usize, each: usize, round: usize) -> Outcome<(Run, Run)> {
+fn compare((callers, each, round): (usize, usize, usize), slow: Duration) -> Outcome<(Run, Run)> {
     let top = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("turn-{}", std::process::id()));
     std::fs::create_dir_all(&top)?;
     let lines = lines(callers * each, round);
     let frames = frames(&lines)?;
-    let raw = raw(&top.join("raw"), &frames, callers)?;
-    let whole = whole(&top, &lines, callers);
+    let raw_side = || raw(&top.join("raw"), &frames, callers, slow);
+    let whole_side = || whole(&top, &lines, callers, slow);
+    // In turns: neither side always finds the disk as the other left it.
+    let (whole, raw) = if round % 2 == 0 {
+        let raw = raw_side();
+        (whole_side(), raw)
+    } else {
+        let whole = whole_side();
+        (whole, raw_side())
+    };
     std::fs::remove_dir_all(&top)?;
-    Ok((whole?, raw))
+    Ok((whole?, raw?))
 }
 
 /// The sample's lines, each under a form number of its own.
@@ -118,6 +136,7 @@ fn frames(lines: &[String]) -> Outcome<Vec<Vec<u8>>> {
 /// A group commit by the first caller that finds nobody writing.
 struct Group {
     file: File,
+    slow: Duration,
     state: Mutex<State>,
     done: Condvar,
 }
@@ -150,6 +169,7 @@ impl Group {
             drop(state);
             self.file.write_all_at(&bytes, offset)?;
             self.file.sync_data()?;
+            thread::sleep(self.slow);
             state = self.state.lock().expect("no panic holds the lock");
             state.writing = false;
             state.durable = turn;
@@ -159,17 +179,18 @@ impl Group {
     }
 }
 
-fn raw(path: &Path, frames: &[Vec<u8>], callers: usize) -> Outcome<Run> {
+fn raw(path: &Path, frames: &[Vec<u8>], callers: usize, slow: Duration) -> Outcome<Run> {
     let total: usize = frames.iter().map(Vec::len).sum();
     let mut file = File::options().read(true).write(true).create(true).truncate(true).open(path)?;
     file.write_all(&vec![0; total])?;
     file.sync_all()?;
-    let group = Group { file, state: Mutex::default(), done: Condvar::new() };
+    let group = Group { file, slow, state: Mutex::default(), done: Condvar::new() };
     timed(frames.len(), callers, |_| Ok(()), |(), i| group.append(&frames[i]))
 }
 
-fn whole(top: &Path, lines: &[String], callers: usize) -> Outcome<Run> {
-    let (world, dir) = (World::real(), top.join("office"));
+fn whole(top: &Path, lines: &[String], callers: usize, slow: Duration) -> Outcome<Run> {
+    let (real, dir) = (World::real(), top.join("office"));
+    let world = World { disk: Arc::new(SlowDisk(slow, real.disk.clone())), ..real };
     let key = KeyFile::locate(&dir, Some(&top.join("key")))?;
     let identity = Identity::create(&world, &dir, &key)?;
     let hq = SignKey::from_secret(&[7; 32]).verify_key();
@@ -200,6 +221,88 @@ fn whole(top: &Path, lines: &[String], callers: usize) -> Outcome<Run> {
     runtime.block_on(running.handle.stop());
     running.thread.join().map_err(|_| "the engine panicked")??;
     run
+}
+
+/// The real disk, each sync of which takes longer.
+struct SlowDisk(Duration, Arc<dyn Disk>);
+
+impl SlowDisk {
+    fn slow(&self, file: io::Result<Box<dyn DiskFile>>) -> io::Result<Box<dyn DiskFile>> {
+        Ok(Box::new(SlowFile(self.0, file?)))
+    }
+}
+
+impl Disk for SlowDisk {
+    fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        self.slow(self.1.open(path))
+    }
+
+    fn open_read(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        self.slow(self.1.open_read(path))
+    }
+
+    fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        self.slow(self.1.create(path))
+    }
+
+    fn exists(&self, path: &Path) -> bool {
+        self.1.exists(path)
+    }
+
+    fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
+        self.1.list(dir)
+    }
+
+    fn create_dir_all(&self, dir: &Path) -> io::Result<()> {
+        self.1.create_dir_all(dir)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.1.rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        self.1.remove(path)
+    }
+
+    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+        self.1.sync_dir(dir)
+    }
+
+    fn free_bytes(&self, path: &Path) -> io::Result<u64> {
+        self.1.free_bytes(path)
+    }
+
+    fn boot_id(&self) -> io::Result<String> {
+        self.1.boot_id()
+    }
+}
+
+/// A file of [`SlowDisk`].
+struct SlowFile(Duration, Box<dyn DiskFile>);
+
+impl DiskFile for SlowFile {
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.1.read_at(buf, offset)
+    }
+
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        self.1.write_at(bytes, offset)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        let synced = self.1.sync_data();
+        thread::sleep(self.0);
+        synced
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        self.1.len()
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.1.set_len(len)
+    }
 }
 
 /// What intake does with a line.
