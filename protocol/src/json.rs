@@ -189,7 +189,8 @@ fn check_text(node: &Node<'_>, path: &str) -> Result<(), JsonError> {
     }
 }
 
-fn check_str(s: &str, path: &str) -> Result<(), JsonError> {
+/// Refuses text that [`parse`] would refuse; `path` says in the error where it stands.
+pub fn check_str(s: &str, path: &str) -> Result<(), JsonError> {
     match s.chars().find_map(|c| refused(c).map(|what| (c, what))) {
         None => Ok(()),
         Some((c, what)) => {

@@ -167,8 +167,7 @@ fn conflict(id: &OfficeId, why: &str) -> Problem {
 /// A name that can be shown anywhere, or the office's id.
 fn name(new: &NewOffice, name: Option<&String>) -> Result<String, Problem> {
     let Some(name) = name else { return Ok(new.id.to_string()) };
-    let value = serde_json::Value::String(name.clone());
-    wasl_protocol::json::check_text(&value, "name")
+    wasl_protocol::json::check_str(name, "name")
         .map_err(|e| Problem::bad_request(e.to_string()))?;
     if name.trim().is_empty() || name.len() > NAME_BYTES || name.contains(['\n', '\t']) {
         let want = format!("name: must be one line of 1 to {NAME_BYTES} bytes");

@@ -91,7 +91,8 @@ impl Hq {
 
 /// An edit of one group.
 fn edit(record: RecordId, group: &str, text: &str) -> Edit {
-    let value = Json::of(&serde_json::json!({ "given_name": text }));
+    let value = serde_json::json!({ "given_name": text }).to_string();
+    let value = Json::of(&wasl_protocol::json::parse(value.as_bytes()).unwrap());
     let groups = [(group.parse().unwrap(), value)].into();
     Edit { record, at: UnixMs(5), operator: None, opening: None, groups }
 }
