@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use tokio::sync::mpsc::{self, error::TryRecvError};
 use tokio::runtime::{self, Runtime};
+use tokio::sync::mpsc::{self, error::TryRecvError};
 use tokio::sync::oneshot;
 use tokio::time;
 use wasl_protocol::id::Position;

@@ -125,10 +125,14 @@ impl View for SledView {
         put(META, &meta_bytes(&meta));
         let runs: Vec<_> = {
             let finder = &mut self.inner().finder;
-            new.into_values().for_each(|record| finder.add(record));
+            for record in new.into_values() {
+                finder.add(record);
+            }
             finder.runs_from(known).collect()
         };
-        runs.iter().for_each(|(run, bytes)| put(&run_key(*run), bytes));
+        for (run, bytes) in &runs {
+            put(&run_key(*run), bytes);
+        }
         caught(|| self.db().apply_batch(batch))?;
         self.inner().meta = meta;
         Ok(())
