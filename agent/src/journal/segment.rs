@@ -145,6 +145,12 @@ mod tests {
     }
 
     #[test]
+    fn a_header_is_frozen() {
+        let golden = include_str!("../../../tests/golden/v1/segment-header.hex").replace('\n', "");
+        assert_eq!(data_encoding::HEXLOWER.encode(&header().encode()), golden);
+    }
+
+    #[test]
     fn only_our_own_names_are_segments() {
         assert_eq!(ordinal("00000012.seg"), Some(12));
         for other in ["12.seg.torn-1", "lost+found", "+1.seg", "a.seg", ".seg"] {
