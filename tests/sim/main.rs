@@ -1,0 +1,5 @@
+//! Worlds in one process, driven by a seed, on the real protocol.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod records; // one record at four replicas, against explicit causal histories
