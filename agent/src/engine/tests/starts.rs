@@ -169,7 +169,8 @@ async fn the_thread_answers_and_stops_cleanly() {
     let running = start(&place.world, &place.identity, config, &mut |_| {}).unwrap();
     let answer = running.handle.enroll(draft).await.unwrap();
     assert_eq!(answer.await.unwrap().unwrap().position.seq.0, 2);
-    assert_eq!(running.handle.facts().borrow().records, 1);
+    // Facts are told after the answers of their turn.
+    running.handle.facts().wait_for(|facts| facts.records == 1).await.unwrap();
     running.handle.stop().await;
     running.thread.join().unwrap().unwrap();
     assert!(place.dir.join("view/clean").exists());
