@@ -1,6 +1,6 @@
 //! The main job, end to end.
 
-use crate::district::{District, Enrolled, record};
+use crate::district::{District, Enrolled, enroll, record};
 use serde_json::{Map, Value};
 use wasl_tests::sample;
 
@@ -54,4 +54,26 @@ fn an_office_sees_its_own_records_only() {
     assert_eq!(district.hq.at.status().unwrap()["totals"]["records"], 50);
     let foreign = one.at.output(&["record", "get", there.first().unwrap()], b"").unwrap();
     assert_eq!(foreign.status.code(), Some(1));
+}
+
+#[test]
+fn a_correction_reaches_hq_and_an_honest_retry_of_the_first_post_is_still_one() {
+    let district = District::new();
+    let mut office = district.office("shatra");
+    let enrolled = enroll(&office, 0..3);
+    let id = enrolled.answers[0]["id"].as_str().unwrap().to_string();
+    let set = ["record", "set", &id, "contact.phone=+9647800000009", "address.house=7"];
+    office.at.call(&set).unwrap();
+    office.at.kill(); // the correction was answered: it is on disk
+    office.at.run().unwrap();
+    district.agree(&office);
+    let at_hq = record(&mut district.hq.at.http().unwrap(), &id);
+    assert_eq!(at_hq["groups"]["contact"]["value"]["phone"], "+9647800000009");
+    assert_eq!(at_hq["groups"]["address"]["value"]["house"], 7);
+    assert_eq!(at_hq["conflict"], false);
+    let again = enroll(&office, 0..3);
+    assert!(again.answers.iter().all(|answer| answer["duplicate"] == true));
+    let hqs = office.at.output(&["record", "set", &id, "national_number.value=1"], b"").unwrap();
+    assert!(!hqs.status.success());
+    assert!(String::from_utf8_lossy(&hqs.stderr).contains("headquarters writes this group"));
 }

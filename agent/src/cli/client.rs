@@ -10,6 +10,7 @@ use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use tokio::net::UnixStream;
 
 use super::{Exit, Failure};
@@ -99,6 +100,24 @@ impl Client {
         path: &str,
     ) -> Result<T, Failure> {
         let text = self.get(what, path).await?;
+        let strange = |e| Failure::new(Exit::Failed, format!("{what}: a strange answer: {e}"));
+        serde_json::from_slice(&text).map_err(strange)
+    }
+
+    /// Replaces what `token` says was read; the record as it is then.
+    pub async fn patch(
+        &mut self,
+        what: &str,
+        path: &str,
+        token: &str,
+        body: String,
+    ) -> Result<Value, Failure> {
+        let request = Request::patch(path).header(header::HOST, "localhost");
+        let request = request.header(header::CONTENT_TYPE, "application/json");
+        let request = request.header(header::IF_MATCH, token).body(Body::from(body));
+        let request = request.map_err(|e| Failure::new(Exit::Usage, format!("{path}: {e}")))?;
+        let response = self.sender.send_request(request).await.map_err(|_| self.gone())?;
+        let text = self.answer(what, response).await?;
         let strange = |e| Failure::new(Exit::Failed, format!("{what}: a strange answer: {e}"));
         serde_json::from_slice(&text).map_err(strange)
     }

@@ -1,9 +1,9 @@
-//! `wasl record get` and `wasl record list`.
+//! `wasl record get`, `list` and `set`.
 
 use std::fmt::Write as _;
 
-use serde_json::Value;
-use wasl_protocol::id::RecordId;
+use serde_json::{Map, Value};
+use wasl_protocol::id::{GroupName, RecordId};
 
 use super::client::{Client, NoDaemon, talk};
 use super::{Exit, Failure, Place, block_on, print, print_json};
@@ -21,6 +21,32 @@ pub enum Command {
     },
     /// List all records of this office
     List,
+    /// Change fields of one record
+    Set {
+        /// The record's id, as `record list` shows it
+        #[arg(value_name = "ID")]
+        id: RecordId,
+        /// What to change; a value is JSON if it parses, else text
+        #[arg(value_name = "GROUP.FIELD=VALUE", required = true, value_parser = setting)]
+        settings: Vec<Setting>,
+    },
+}
+
+/// One field and what it shall be.
+#[derive(Clone, Debug)]
+pub struct Setting {
+    group: GroupName,
+    field: String,
+    value: Value,
+}
+
+fn setting(text: &str) -> Result<Setting, String> {
+    let form = "write GROUP.FIELD=VALUE, such as contact.phone=+9647800000001";
+    let (place, value) = text.split_once('=').ok_or(form)?;
+    let (group, field) = place.split_once('.').filter(|(_, f)| !f.is_empty()).ok_or(form)?;
+    let group = group.parse().map_err(|e| format!("{e}"))?;
+    let value = serde_json::from_str(value).unwrap_or_else(|_| Value::from(value));
+    Ok(Setting { group, field: field.to_owned(), value })
 }
 
 /// Reads records from the daemon, or from the logs if it is stopped.
@@ -28,6 +54,7 @@ pub fn record(place: &Place, command: &Command) -> Result<(), Failure> {
     match command {
         Command::Get { id } => get(place, *id),
         Command::List => list(place),
+        Command::Set { id, settings } => set(place, *id, settings),
     }
 }
 
@@ -41,6 +68,43 @@ fn get(place: &Place, id: RecordId) -> Result<(), Failure> {
         Err(NoDaemon::Failed(failure)) => return Err(failure),
     };
     if place.json { print_json(&record) } else { print(&page(&record)) }
+}
+
+/// Sends the token of the state it read: what somebody wrote meanwhile is not replaced.
+fn set(place: &Place, id: RecordId, settings: &[Setting]) -> Result<(), Failure> {
+    let work = async |mut client: Client| {
+        let path = format!("/v1/records/{id}");
+        let read: Value = client.document("record set", &path).await?;
+        let body = serde_json::json!({ "groups": corrected(&read, settings)? }).to_string();
+        let token = read["token"].as_str().unwrap_or_default();
+        client.patch("record set", &path, token, body).await
+    };
+    let record = block_on(async { Ok(talk(&place.data_dir, work).await) })??;
+    let record = record?;
+    if place.json { print_json(&record) } else { print(&page(&record)) }
+}
+
+/// The groups that `settings` name, as they were read, with the fields set.
+fn corrected(read: &Value, settings: &[Setting]) -> Result<Map<String, Value>, Failure> {
+    let mut groups = Map::new();
+    for Setting { group, field, value } in settings {
+        let known = &read["groups"][group.as_str()];
+        if known["siblings"].as_array().is_some_and(|siblings| !siblings.is_empty()) {
+            let what = format!("record set: {group} is in conflict: several values wait");
+            return Err(Failure::new(Exit::Failed, what).help("the conflict has to be resolved"));
+        }
+        let entry = groups.entry(group.as_str());
+        let fields = entry.or_insert_with(|| match &known["value"] {
+            Value::Null => Value::Object(Map::new()),
+            value => value.clone(),
+        });
+        let Some(fields) = fields.as_object_mut() else {
+            let what = format!("record set: {group} is a list, and has no field {field:?}");
+            return Err(Failure::new(Exit::Usage, what).help("replace it whole over HTTP: PATCH"));
+        };
+        fields.insert(field.clone(), value.clone());
+    }
+    Ok(groups)
 }
 
 fn list(place: &Place) -> Result<(), Failure> {
@@ -77,7 +141,7 @@ fn page(record: &Value) -> String {
     for field in ["id", "form_number", "office", "hq", "conflict"] {
         let _ = writeln!(text, "{field:<12} {}", plain(&record[field]));
     }
-    let none = serde_json::Map::new();
+    let none = Map::new();
     for (group, report) in record["groups"].as_object().unwrap_or(&none) {
         let _ = writeln!(text, "{group}");
         match &report["value"] {

@@ -8,7 +8,7 @@ use wasl_protocol::entry::{Cursor, PostDigest, SignedState};
 use wasl_protocol::frame::Sealed;
 use wasl_protocol::id::{FormNumber, JournalId, Position, RecordId};
 use wasl_protocol::keys::DataKey;
-use wasl_protocol::record::{RecordState, Value};
+use wasl_protocol::record::{RecordState, Value, VersionVector};
 use wasl_protocol::units::{Seq, UnixMs};
 use wasl_protocol::wire::{Ack, Standing};
 
@@ -23,6 +23,19 @@ pub struct Prepared {
     pub form_number: FormNumber,
     /// By which a retry is told from a clash.
     pub posted: PostDigest,
+    /// The groups it writes.
+    pub groups: Vec<wasl_protocol::id::GroupName>,
+    /// The sealed edit.
+    pub sealed: Sealed,
+}
+
+/// A correction of a record that is there, checked and sealed by an edge: the engine only links it.
+#[derive(Debug)]
+pub struct Change {
+    /// The record.
+    pub record: RecordId,
+    /// What its author had read.
+    pub read: VersionVector,
     /// The groups it writes.
     pub groups: Vec<wasl_protocol::id::GroupName>,
     /// The sealed edit.
@@ -48,6 +61,12 @@ pub enum Refused {
     /// The form number is taken by other content (409).
     #[error("form number {0} is already enrolled with other content")]
     Clash(FormNumber),
+    /// There is no such record (404).
+    #[error("this office has no such record")]
+    Unknown,
+    /// The group has been written since it was read (412).
+    #[error("{0}: written since it was read: read the record again, and decide anew")]
+    Stale(wasl_protocol::id::GroupName),
     /// The disk is full: it reopens by itself (503).
     #[error("not stored: the disk is full")]
     DiskFull,
@@ -175,6 +194,11 @@ impl Handle {
             .await
             .map_err(|_| Refused::Stopped)?;
         Ok(waits)
+    }
+
+    /// Corrects a record; answers where the edit is, after the fsync.
+    pub async fn change(&self, change: Change) -> Result<Position, Refused> {
+        self.ask(|answer| Input::Change { change: Box::new(change), answer }).await?
     }
 
     /// One record.

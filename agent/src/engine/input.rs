@@ -6,7 +6,7 @@ use wasl_protocol::id::{JournalId, Position, RecordId};
 use wasl_protocol::units::{Seq, UnixMs};
 use wasl_protocol::wire::{Ack, Standing};
 
-use super::handle::{Enrolled, Found, Listed, Prepared, Refused, Run};
+use super::handle::{Change, Enrolled, Found, Listed, Prepared, Refused, Run};
 
 /// One thing to do in a turn. The answer goes out after the turn's fsync.
 #[derive(Debug)]
@@ -15,6 +15,10 @@ pub enum Input {
     Enroll {
         prepared: Box<Prepared>,
         answer: oneshot::Sender<Result<Enrolled, Refused>>,
+    },
+    Change {
+        change: Box<Change>,
+        answer: oneshot::Sender<Result<Position, Refused>>,
     },
     States {
         states: Vec<SignedState>,
@@ -57,6 +61,7 @@ impl Input {
     pub(super) fn size_bytes(&self) -> usize {
         match self {
             Self::Enroll { prepared, .. } => prepared.sealed.frame_bytes(),
+            Self::Change { change, .. } => change.sealed.frame_bytes(),
             Self::States { states, .. } => states.iter().map(SignedState::size_bytes).sum(),
             _ => 0,
         }

@@ -28,7 +28,7 @@ use wasl_protocol::units::Seq;
 
 pub use archive::Archive;
 pub use birth::{birth, inboxes, journals};
-pub use handle::{Enrolled, Facts, Found, Handle, Listed, Prepared, Refused, Run};
+pub use handle::{Change, Enrolled, Facts, Found, Handle, Listed, Prepared, Refused, Run};
 pub use input::Input;
 pub use life::{EngineConfig, Notice, Running, VIEW_CACHE_BYTES, discard_view, open, start};
 pub use turn::Engine;

@@ -33,6 +33,7 @@ impl Engine {
                 give(answer, unless_damaged(agreed.map_err(EngineError::from))?);
             }
             Input::Enroll { .. }
+            | Input::Change { .. }
             | Input::States { .. }
             | Input::Acked { .. }
             | Input::Forked { .. }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use tokio::sync::{oneshot, watch};
 use wasl_protocol::entry::Opening;
-use wasl_protocol::id::{Dot, Position};
+use wasl_protocol::frame::Sealed;
+use wasl_protocol::id::{Dot, GroupName, Position, RecordId};
 use wasl_protocol::keys::DataKey;
 use wasl_protocol::pack::Packer;
 use wasl_protocol::record::VersionVector;
@@ -14,7 +15,7 @@ use wasl_protocol::units::{Seq, UnixMs};
 use super::EngineError;
 use super::answers::{Answers, refuse};
 use super::gauge::Gauge;
-use super::handle::{Enrolled, Facts, Prepared, Refused};
+use super::handle::{Change, Enrolled, Facts, Prepared, Refused};
 use super::input::Input;
 use super::item::{Act, Item};
 use super::receipts::Receipts;
@@ -164,6 +165,16 @@ impl Engine {
                 };
                 answers.enrolled(answer, enrolled);
             }
+            Input::Change { change, answer } => {
+                let changed = match self.change(*change) {
+                    Ok(changed) => changed,
+                    Err(e) => {
+                        answers.changed(answer, Err(Refused::Poisoned));
+                        return Err(e);
+                    }
+                };
+                answers.changed(answer, changed);
+            }
             Input::States { states, upto, answer } => {
                 if self.states(&states, upto)? {
                     answers.stored(answer);
@@ -181,31 +192,65 @@ impl Engine {
         if let Some(row) = self.store.row(new.record)? {
             return self.enrolled_before(&row, &new);
         }
+        let position = match self.append(&new.sealed, &VersionVector::default())? {
+            Ok(position) => position,
+            Err(refused) => return Ok(Err(refused)),
+        };
+        let opening = Opening { form_number: new.form_number, posted: new.posted };
+        let context = VersionVector::default();
+        self.fold_ours(position, context, new.record, (Some(opening), new.groups))?;
+        Ok(Ok(Enrolled { record: new.record, journal, position, duplicate: false }))
+    }
+
+    /// Compare-and-set: earlier acts of the same turn count.
+    fn change(&mut self, change: Change) -> Result<Result<Position, Refused>, EngineError> {
+        let Some(row) = self.store.row(change.record)? else { return Ok(Err(Refused::Unknown)) };
+        if let Some(group) = row.state.unread(&change.read, &change.groups) {
+            return Ok(Err(Refused::Stale(group.clone())));
+        }
+        let context = row.state.seen;
+        let appended = self.append(&change.sealed, &context)?;
+        if let Ok(position) = appended {
+            self.fold_ours(position, context, change.record, (None, change.groups))?;
+        }
+        Ok(appended)
+    }
+
+    /// Links an edit behind the journal's last entry; durable after the commit.
+    fn append(
+        &mut self,
+        sealed: &Sealed,
+        context: &VersionVector,
+    ) -> Result<Result<Position, Refused>, EngineError> {
         if self.is_full() && !self.disk_is_due() {
             return Ok(Err(Refused::DiskFull));
         }
-        let context = VersionVector::default();
-        let position = match self.store.logs.journal.append(&new.sealed, &context) {
-            Ok(position) => position,
+        match self.store.logs.journal.append(sealed, context) {
+            Ok(position) => {
+                self.facts.closed = None;
+                Ok(Ok(position))
+            }
             Err(AppendError::Full) => {
                 self.facts.closed = Some(Refused::DiskFull);
                 self.disk_asked_ns = self.world.clock.mono_ns();
-                return Ok(Err(Refused::DiskFull));
+                Ok(Err(Refused::DiskFull))
             }
-            Err(AppendError::Failed(e)) => return Err(EngineError::Poisoned(e)),
-        };
-        self.facts.closed = None;
-        let act = Act {
-            dot: Dot { journal, seq: position.seq },
-            tag: position.head.tag(),
-            context,
-            record: new.record,
-            opening: Some(Opening { form_number: new.form_number, posted: new.posted }),
-            groups: new.groups,
-        };
-        self.fold(Item::Edit(act))?;
+            Err(AppendError::Failed(e)) => Err(EngineError::Poisoned(e)),
+        }
+    }
+
+    fn fold_ours(
+        &mut self,
+        position: Position,
+        context: VersionVector,
+        record: RecordId,
+        (opening, groups): (Option<Opening>, Vec<GroupName>),
+    ) -> Result<(), EngineError> {
+        let dot = Dot { journal: self.store.logs.journal.id(), seq: position.seq };
+        let tag = position.head.tag();
+        self.fold(Item::Edit(Act { dot, tag, context, record, opening, groups }))?;
         self.store.rows.journal_folded(position);
-        Ok(Ok(Enrolled { record: new.record, journal, position, duplicate: false }))
+        Ok(())
     }
 
     /// The answer for a form number that is taken.

@@ -59,7 +59,7 @@ impl Intake {
     pub fn router(self) -> Router {
         Router::new()
             .route("/v1/records", post(records::post).get(records::list))
-            .route("/v1/records/{id}", get(records::get))
+            .route("/v1/records/{id}", get(records::get).patch(records::patch))
             .route("/v1/enroll", post(enroll::enroll))
             .route("/v1/status", get(status))
             .route("/v1/sync", post(sync))

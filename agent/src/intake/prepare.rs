@@ -2,12 +2,13 @@
 
 use std::cell::RefCell;
 
+use wasl_protocol::entry::Edit;
 use wasl_protocol::frame::{Kind, Sealed};
-use wasl_protocol::id::OfficeId;
+use wasl_protocol::id::{OfficeId, RecordId};
 use wasl_protocol::pack::Packer;
-use wasl_protocol::record::{Draft, DraftError};
+use wasl_protocol::record::{Draft, DraftError, VersionVector};
 
-use crate::engine::{Handle, Prepared};
+use crate::engine::{Change, Handle, Prepared};
 use crate::seam::World;
 
 thread_local! {
@@ -53,11 +54,28 @@ impl Door {
         let edit = draft.into_edit(&self.office, self.world.clock.unix());
         let opening = edit.opening.as_ref().expect("a draft opens its record");
         let (record, posted) = (edit.record, opening.posted);
+        Ok(Prepared { record, form_number, posted, groups, sealed: self.seal(&edit) })
+    }
+
+    /// The correction in `text`, by somebody who had read the record as `read` says.
+    pub fn prepare_change(
+        &self,
+        record: RecordId,
+        read: VersionVector,
+        text: &[u8],
+    ) -> Result<Change, Unfit> {
+        let groups = Draft::parse_correction(text)?;
+        let named = groups.keys().cloned().collect();
+        let at = self.world.clock.unix();
+        let edit = Edit { record, at, operator: None, opening: None, groups };
+        Ok(Change { record, read, groups: named, sealed: self.seal(&edit) })
+    }
+
+    fn seal(&self, edit: &Edit) -> Sealed {
         let (journal, key) = (self.handle.journal(), self.handle.data_key());
         let random = self.world.entropy.random();
-        let sealed = PACKER.with_borrow_mut(|packer| {
+        PACKER.with_borrow_mut(|packer| {
             Sealed::new(journal, Kind::EDIT, &edit.encode(), key, packer, random)
-        });
-        Ok(Prepared { record, form_number, posted, groups, sealed })
+        })
     }
 }

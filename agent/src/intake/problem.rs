@@ -68,6 +68,10 @@ impl From<Unfit> for Problem {
     fn from(unfit: Unfit) -> Self {
         match unfit {
             Unfit::Draft(DraftError::TooLong(_)) => Self::too_long(),
+            Unfit::Draft(e @ DraftError::NotYours(_)) => {
+                let (code, title) = ("not-your-group", "Not your group");
+                Self::new(StatusCode::FORBIDDEN, code, title, e.to_string())
+            }
             Unfit::Draft(e) => {
                 let title = "Not an enrollment";
                 Self::new(StatusCode::BAD_REQUEST, "not-an-enrollment", title, e.to_string())
@@ -87,6 +91,8 @@ impl From<Refused> for Problem {
             Refused::Clash(_) => {
                 (StatusCode::CONFLICT, "form-number-taken", "The form number is taken")
             }
+            Refused::Unknown => (StatusCode::NOT_FOUND, "not-found", "Not found"),
+            Refused::Stale(_) => (StatusCode::PRECONDITION_FAILED, "stale", "Read it again"),
             Refused::DiskFull => (StatusCode::SERVICE_UNAVAILABLE, "disk-full", "Not stored"),
             Refused::Poisoned => (StatusCode::SERVICE_UNAVAILABLE, "disk-failed", "Not stored"),
             Refused::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy", "Not stored"),

@@ -6,12 +6,12 @@ use axum::Json;
 use axum::body::{Body, to_bytes};
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use wasl_protocol::id::{FormNumber, Head, JournalId, RecordId};
 use wasl_protocol::limits;
-use wasl_protocol::record::{Blobs, HqState, RecordReport, report};
+use wasl_protocol::record::{Blobs, HqState, RecordReport, Token, report};
 use wasl_protocol::units::Seq;
 
 use super::{Intake, Problem, want_type};
@@ -70,6 +70,36 @@ pub(super) async fn post(
     let enrolled = waits.await.map_err(|_| crate::engine::Refused::Stopped)??;
     let report = EnrolledReport::new(form_number, &enrolled);
     Ok((report.status(), Json(report)).into_response())
+}
+
+/// Replaces whole groups of a record that nobody has written since the caller read it.
+pub(super) async fn patch(
+    State(intake): State<Arc<Intake>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<RecordReport>, Problem> {
+    want_type(&headers, "application/json")?;
+    let record: RecordId = id.parse().map_err(|e| bad_request(&format!("id: {e}")))?;
+    let token = read_token(&headers)?;
+    let text = to_bytes(body, limits::POSTED_BYTES).await.map_err(|_| Problem::too_long())?;
+    {
+        let _permit = intake.waiting.try_acquire().map_err(|_| Problem::too_many_waiting())?;
+        let change = intake.door.prepare_change(record, token.0, &text)?;
+        intake.door.handle.change(change).await?;
+    }
+    get(State(intake), Path(id)).await
+}
+
+/// The token in `If-Match`, with or without the quotes of an entity tag (RFC 9110).
+fn read_token(headers: &HeaderMap) -> Result<Token, Problem> {
+    let Some(value) = headers.get(header::IF_MATCH) else {
+        let (code, title) = ("no-if-match", "If-Match is missing");
+        let detail = "read the record, and send its token as If-Match";
+        return Err(Problem::new(StatusCode::PRECONDITION_REQUIRED, code, title, detail));
+    };
+    let text = value.to_str().unwrap_or_default();
+    text.trim().trim_matches('"').parse().map_err(|e| bad_request(&format!("If-Match: {e}")))
 }
 
 pub(super) async fn get(

@@ -8,6 +8,7 @@ use crate::entry::{Edit, Opening, PostDigest};
 use crate::id::{FormNumber, GroupName, OfficeId, RecordId};
 use crate::json::{self, Json, JsonError, Node};
 use crate::limits;
+use crate::record::{Owner, owner};
 use crate::units::UnixMs;
 
 /// A new enrollment, as an operator posts it: checked, canonical, and not yet anywhere.
@@ -39,6 +40,9 @@ pub enum DraftError {
     /// A field that must be there is not.
     #[error("{0}: missing; every enrollment must have it")]
     Missing(String),
+    /// A group that the author may not write.
+    #[error("{0}: headquarters writes this group; an office may not")]
+    NotYours(GroupName),
     /// A top-level field that no enrollment has.
     #[error("{0}: unknown field; an enrollment has form_number and {known}", known = known())]
     Unknown(String),
@@ -106,6 +110,37 @@ impl Draft {
         let mut digest = [0; 16];
         h.finalize_xof().fill(&mut digest);
         digest
+    }
+
+    /// The groups of a correction, `{"groups": {NAME: VALUE, ..}}`, each of them whole, as an office
+    /// may write them. Groups that this version does not know are taken as they are.
+    pub fn parse_correction(text: &[u8]) -> Result<BTreeMap<GroupName, Json>, DraftError> {
+        if text.len() > limits::POSTED_BYTES {
+            return Err(DraftError::TooLong(text.len()));
+        }
+        let posted = json::parse(text)?;
+        let Some(Node::Object(fields)) = posted.get("groups") else {
+            return Err(wrong_type("groups", "a JSON object of whole groups"));
+        };
+        if fields.is_empty() || fields.len() > limits::GROUPS {
+            return Err(wrong_type("groups", "a JSON object of 1 to 64 groups"));
+        }
+        let mut groups = BTreeMap::new();
+        for (name, value) in fields {
+            let group: GroupName =
+                name.parse().map_err(|_| DraftError::Unknown(printable(name)))?;
+            if owner(&group) == Owner::Hq {
+                return Err(DraftError::NotYours(group));
+            }
+            if let Some((_, list)) = POSTED.iter().find(|(known, _)| known == name) {
+                check_group(name, value, *list)?;
+            }
+            if name == "person" {
+                check_person(Some(value))?;
+            }
+            groups.insert(group, Json::of(value));
+        }
+        Ok(groups)
     }
 
     /// The edit that opens this record at `office`.
@@ -193,6 +228,20 @@ mod tests {
         assert_eq!(a.digest(), b.digest());
         let c = Draft::parse(GOOD.replace("\"F\"", "\"M\"").as_bytes()).unwrap();
         assert_ne!(a.digest(), c.digest());
+    }
+
+    #[test]
+    fn a_correction_replaces_whole_groups_and_no_group_of_hqs() {
+        let parse = |text: &str| Draft::parse_correction(text.as_bytes());
+        let groups = parse(r#"{"groups":{"contact":{"phone":"1"},"pets":[1]}}"#).unwrap();
+        assert_eq!(groups.len(), 2);
+        let refused = |text| parse(text).unwrap_err().to_string();
+        assert!(refused(r#"{"groups":{"national_number":{}}}"#).starts_with("national_number: "));
+        assert_eq!(refused(r#"{"groups":{"contact":[]}}"#), "contact: must be a JSON object");
+        let nameless = refused(r#"{"groups":{"person":{}}}"#);
+        assert!(nameless.starts_with("person.given_name: missing"), "{nameless}");
+        assert!(refused("{}").starts_with("groups: must be"));
+        assert!(refused(r#"{"groups":{}}"#).starts_with("groups: must be"));
     }
 
     #[test]

@@ -108,6 +108,20 @@ impl<V: Clone> RecordState<V> {
         Applied::Yes
     }
 
+    /// The first of the `named` groups that holds a value which `read` does not cover. Whoever read
+    /// only that may not replace it: compare-and-set, group by group.
+    pub fn unread<'a>(
+        &self,
+        read: &VersionVector,
+        named: impl IntoIterator<Item = &'a GroupName>,
+    ) -> Option<&'a GroupName> {
+        let unread = |group: &&GroupName| {
+            let values = self.groups.get(*group).into_iter().flat_map(BTreeMap::keys);
+            values.into_iter().any(|dot| !read.covers(*dot))
+        };
+        named.into_iter().find(unread)
+    }
+
     /// Merges another replica's whole state: a value stays if both have its dot, or if the side
     /// that lacks it has not seen it. Total, commutative, associative, idempotent, monotone.
     pub fn merge(&mut self, other: &Self) {

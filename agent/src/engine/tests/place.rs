@@ -6,19 +6,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use tokio::sync::oneshot;
-use wasl_protocol::entry::{SignedState, StateFor};
+use wasl_protocol::entry::{Edit, SignedState, StateFor};
 use wasl_protocol::frame::{Kind, Sealed};
 use wasl_protocol::id::{Dot, EpochId, OfficeId, Position, RecordId};
 use wasl_protocol::join::{Joined, TransportKey};
 use wasl_protocol::json::Json;
 use wasl_protocol::keys::{SignKey, UnwrapKey};
 use wasl_protocol::pack::Packer;
-use wasl_protocol::record::{Draft, Origin, RecordState, Value};
+use wasl_protocol::record::{Draft, Origin, RecordState, Value, VersionVector};
 use wasl_protocol::units::{FeedNo, Seq, UnixMs};
 
 use crate::engine::{
-    Engine, EngineConfig, EngineError, Enrolled, Found, Input, Listed, Notice, Prepared, Refused,
-    VIEW_CACHE_BYTES, birth, open,
+    Change, Engine, EngineConfig, EngineError, Enrolled, Found, Input, Listed, Notice, Prepared,
+    Refused, VIEW_CACHE_BYTES, birth, open,
 };
 use crate::keystore::{Identity, KeyFile};
 use crate::seam::{Disk, DiskFile, RealDisk, World};
@@ -178,6 +178,25 @@ pub(super) fn prepared(engine: &Engine, form: &str, name: &str) -> Prepared {
         groups: edit.groups.into_keys().collect(),
         sealed,
     }
+}
+
+/// A correction of one group by somebody who had read `read`.
+pub(super) fn change(
+    engine: &Engine,
+    form: &str,
+    read: VersionVector,
+    json: &str,
+) -> (Input, oneshot::Receiver<Result<Position, Refused>>) {
+    let groups = Draft::parse_correction(json.as_bytes()).unwrap();
+    let named = groups.keys().cloned().collect();
+    let record = record(form);
+    let edit = Edit { record, at: UnixMs(2000), operator: None, opening: None, groups };
+    let (journal, key) = (engine.store.logs.journal.id(), &engine.store.logs.journal_key);
+    let (mut packer, random) = (Packer::new(), engine.world.entropy.random());
+    let sealed = Sealed::new(journal, Kind::EDIT, &edit.encode(), key, &mut packer, random);
+    let (answer, waits) = oneshot::channel();
+    let change = Box::new(Change { record, read, groups: named, sealed });
+    (Input::Change { change, answer }, waits)
 }
 
 pub(super) type Answer = oneshot::Receiver<Result<Enrolled, Refused>>;

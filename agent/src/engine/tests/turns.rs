@@ -69,6 +69,34 @@ fn earlier_acts_of_the_same_turn_count() {
 }
 
 #[test]
+fn a_group_written_since_it_was_read_is_not_replaced_also_within_one_turn() {
+    let place = Place::new();
+    let mut engine = place.open();
+    post(&mut engine, "1", "آيات").unwrap();
+    let read = found(&mut engine, "1").unwrap().state.seen;
+    let phone = |n: u8| format!(r#"{{"groups":{{"contact":{{"phone":"{n}"}}}}}}"#);
+    let (first, done) = change(&engine, "1", read.clone(), &phone(1));
+    let (second, stale) = change(&engine, "1", read.clone(), &phone(2));
+    let address = r#"{"groups":{"address":{"house":"3"}}}"#;
+    let (other, also) = change(&engine, "1", read.clone(), address);
+    let (nobody, unknown) = change(&engine, "2", read, &phone(4));
+    engine.turn(vec![first, second, other, nobody]).unwrap();
+    done.blocking_recv().unwrap().unwrap();
+    let contact = "contact".parse().unwrap();
+    assert_eq!(stale.blocking_recv().unwrap(), Err(Refused::Stale(contact)));
+    also.blocking_recv().unwrap().unwrap();
+    assert_eq!(unknown.blocking_recv().unwrap(), Err(Refused::Unknown));
+    let after = found(&mut engine, "1").unwrap().state;
+    assert_eq!(after.groups.values().map(std::collections::BTreeMap::len).max(), Some(1));
+    assert_eq!(after.groups.len(), 3);
+    // A retry of the first post is one for ever; the view folded again is the same.
+    let again = post(&mut engine, "1", "آيات").unwrap();
+    assert!(again.duplicate);
+    drop(engine);
+    assert_eq!(found(&mut place.open(), "1").unwrap().state, after);
+}
+
+#[test]
 fn after_a_failed_sync_everyone_is_told_and_nothing_is_ever_stored_again() {
     let place = Place::new();
     let mut engine = place.open();
