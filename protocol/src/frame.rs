@@ -16,7 +16,7 @@ use alloc::vec::Vec;
 
 use crate::codec;
 use crate::id::{JournalId, Position, Tag};
-use crate::keys::{DataKey, KeyError, Random, SEAL_BYTES};
+use crate::keys::{DataKey, KeyError, Random};
 use crate::limits;
 use crate::pack::{Codec, Packer, UnpackError, Unpacker};
 use crate::record::VersionVector;
@@ -211,9 +211,6 @@ fn link(
     out[start + LENGTH_BYTES..start + PREFIX_BYTES].copy_from_slice(&after.head.tag().0);
     after
 }
-
-/// How many bytes a sealed plaintext grows by, padding aside.
-pub const OVERHEAD_BYTES: usize = PREFIX_BYTES + 2 + SEAL_BYTES;
 
 fn associated_data(journal: JournalId, kind: Kind, codec: u8) -> [u8; 11] {
     let mut ad = [FORMAT, 0, 0, 0, 0, 0, 0, 0, 0, kind.0, codec];

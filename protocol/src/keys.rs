@@ -24,9 +24,6 @@ pub type Random = [u8; 32];
 /// The length of a nonce of [`DataKey::seal`], in bytes.
 pub const NONCE_BYTES: usize = 24;
 
-/// How much longer a sealed body is than its plaintext, in bytes: nonce and authenticator.
-pub const SEAL_BYTES: usize = NONCE_BYTES + 16;
-
 /// Bytes that do not open, or a signature that does not hold.
 ///
 /// Whose fault: whoever made or damaged the bytes. What now: refuse them; trying again is no use.
