@@ -54,6 +54,19 @@ fn a_link_cut_50_times_in_mid_transfer_neither_loses_nor_repeats() {
 }
 
 #[test]
+fn a_link_that_fell_silent_is_given_up_and_dialled_again() {
+    let district = District::new();
+    let office = district.office("shatra");
+    let mut enrolled = enroll(&office, 0..10).ids();
+    synced(&office);
+    office.link.cut();
+    enrolled.extend(enroll(&office, 10..20).ids());
+    until(&office, "told of the silence", |status| status["link"]["state"] != "up");
+    office.link.restore();
+    assert_eq!(district.agree(&office), enrolled);
+}
+
+#[test]
 fn an_office_that_starts_without_a_link_enrolls_and_syncs_when_there_is_one() {
     let district = District::new();
     let mut office = district.joined("batha");

@@ -98,8 +98,12 @@ fn transport() -> TransportConfig {
     transport
 }
 
-/// After so long without a word of the other side's QUIC, the connection is dead, in milliseconds.
-const IDLE_MS: u32 = 90_000;
+/// After so long without a word of the other side's QUIC, the connection is dead, in milliseconds:
+/// not long after the answer to a [`KEEP_ALIVE`] is overdue.
+///
+/// It also ends what QUIC cannot: after a NAT gave us another port, a lost PATH_CHALLENGE can leave
+/// quinn 0.11 waiting for ever for room in a window of the smallest size.
+const IDLE_MS: u32 = 30_000;
 
 /// So often a word goes out, so that no NAT on the way forgets us (RFC 4787 asks them for 2 min,
 /// many give 30 s).

@@ -53,7 +53,7 @@ pub(super) const PIECE_BYTES: usize = 64 * 1024;
 
 /// After so long without a word of the other side's QUIC, the connection is dead, in milliseconds.
 /// The offices keep it alive.
-const IDLE_MS: u32 = 90_000;
+const IDLE_MS: u32 = 30_000;
 
 /// What one stream may have under way, in bytes: 600 ms of round trip at 25 Mbit/s.
 const STREAM_WINDOW_BYTES: u32 = 2 * 1024 * 1024;
