@@ -7,14 +7,11 @@ use bincode::{Decode, Encode};
 
 use crate::codec::{self, DecodeError};
 use crate::frame::{Frame, Kind, link_genesis};
-use crate::id::{EpochId, FormNumber, GroupName, JournalId, OfficeId, Position, RecordId};
+use crate::id::{Dot, EpochId, FormNumber, GroupName, JournalId, OfficeId, Position, RecordId};
 use crate::json::Json;
-use crate::keys::{
-    DataKey, KeyError, Random, SignKey, Signature, UnwrapKey, VerifyKey, WrapKey, Wrapped,
-};
+use crate::keys::{DataKey, KeyError, Random, UnwrapKey, VerifyKey, WrapKey, Wrapped};
 use crate::limits;
 use crate::private::Private;
-use crate::record::{RecordState, Value};
 use crate::units::{FeedNo, UnixMs};
 
 /// What a log is for.
@@ -161,7 +158,8 @@ impl Edit {
         codec::decode(plain)
     }
 
-    /// Checks an edit that a peer wrote: canonical JSON, its own record, its own groups.
+    /// Checks an edit: canonical JSON, its own record, and, of an office, its own groups. What HQ
+    /// may write depends on the record: see [`crate::record::may_put`].
     pub fn admit(&self, by: &OfficeId) -> Result<(), Inadmissible> {
         if self.groups.is_empty() || self.groups.len() > limits::GROUPS {
             return Err(Inadmissible::Undecodable);
@@ -172,7 +170,7 @@ impl Edit {
             return Err(Inadmissible::ForeignRecord);
         }
         for (group, json) in &self.groups {
-            if !crate::record::may_write(by, group) {
+            if !by.is_hq() && !crate::record::may_write(by, group) {
                 let (by, group) = (by.clone(), group.clone());
                 return Err(Inadmissible::NotTheOwner { by, group });
             }
@@ -182,64 +180,57 @@ impl Edit {
     }
 }
 
-/// One record's whole state, addressed to one office, as HQ signs it.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub struct StateFor {
-    /// HQ's epoch.
-    pub epoch: EpochId,
-    /// Whom it is for.
-    pub office: OfficeId,
-    /// Its number in that office's feed.
-    pub feed: FeedNo,
-    /// Which record.
-    pub record: RecordId,
-    /// The state.
-    pub state: RecordState<Value>,
+/// What staff decided about an entry that was held.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It counts, whoever wrote it; `as_is`: even though what it saw is not there.
+    Release {
+        /// Without waiting for what it saw.
+        as_is: bool,
+    },
+    /// It does not count.
+    Refuse {
+        /// Why: the office is told.
+        reason: Private<String>,
+    },
 }
 
-/// A state and HQ's signature over its bytes; the bytes are kept and given back as they are.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub struct SignedState {
-    payload: Vec<u8>,
-    signature: Signature,
+/// An entry of HQ's: a held entry is released or refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// The entry that was held.
+    pub dot: Dot,
+    /// When, by HQ's clock.
+    pub at: UnixMs,
+    /// By whom, where that is known.
+    pub operator: Option<Private<String>>,
+    /// What was decided.
+    pub verdict: Verdict,
 }
 
-const STATE_DOMAIN: &str = "wasl state/1";
-
-impl SignedState {
-    /// Signs a state.
-    pub fn sign(state: &StateFor, key: &SignKey) -> Self {
-        let payload = codec::encode(state);
-        let signature = key.sign(STATE_DOMAIN, &payload);
-        Self { payload, signature }
+impl Decision {
+    /// Its plaintext.
+    pub fn encode(&self) -> Vec<u8> {
+        let (tag, reason) = match &self.verdict {
+            Verdict::Release { as_is: false } => (1u8, None),
+            Verdict::Release { as_is: true } => (2, None),
+            Verdict::Refuse { reason } => (3, Some(reason.clone())),
+        };
+        codec::encode(&(self.dot, self.at, self.operator.clone(), tag, reason))
     }
 
-    /// The state, if `hq` signed it.
-    pub fn verify(&self, hq: &VerifyKey) -> Result<StateFor, StateError> {
-        hq.verify(STATE_DOMAIN, &self.payload, &self.signature)?;
-        Ok(codec::decode(&self.payload)?)
+    /// The decision in a plaintext.
+    pub fn decode(plain: &[u8]) -> Result<Self, DecodeError> {
+        let (dot, at, operator, tag, reason): (_, _, _, u8, Option<Private<String>>) =
+            codec::decode(plain)?;
+        let verdict = match (tag, reason) {
+            (1, None) => Verdict::Release { as_is: false },
+            (2, None) => Verdict::Release { as_is: true },
+            (3, Some(reason)) => Verdict::Refuse { reason },
+            _ => return Err(DecodeError::Malformed),
+        };
+        Ok(Self { dot, at, operator, verdict })
     }
-
-    /// The state, unchecked: for bytes that were verified before they were stored.
-    pub fn trusted(&self) -> Result<StateFor, DecodeError> {
-        codec::decode(&self.payload)
-    }
-
-    /// How many bytes it takes on the wire, nearly.
-    pub fn size_bytes(&self) -> usize {
-        self.payload.len() + 72
-    }
-}
-
-/// A state that is not taken.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum StateError {
-    /// HQ did not sign it.
-    #[error(transparent)]
-    Key(#[from] KeyError),
-    /// HQ signed it, and this version cannot read it: it is kept.
-    #[error(transparent)]
-    Decode(#[from] DecodeError),
 }
 
 /// How far an office has taken HQ's feed.

@@ -42,10 +42,12 @@ impl Kind {
     pub const GENESIS: Self = Self(1);
     /// An edit of one record.
     pub const EDIT: Self = Self(2);
-    /// In an inbox: one state that HQ signed.
-    pub const STATE: Self = Self(3);
+    /// In an inbox: one piece of news that HQ signed.
+    pub const NEWS: Self = Self(3);
     /// In an inbox: how far HQ's feed has been taken.
     pub const CURSOR: Self = Self(4);
+    /// In a journal of HQ's: what staff decided about an entry that was held.
+    pub const DECISION: Self = Self(5);
 }
 
 /// Bytes that are not a frame, or not the frame that belongs here.

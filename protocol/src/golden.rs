@@ -8,14 +8,16 @@ use data_encoding::HEXLOWER;
 use std::path::Path;
 use std::{env, fs, vec};
 
-use crate::entry::{Cursor, Edit, Genesis, Log, SignedState, StateFor};
+use crate::entry::{Cursor, Decision, Edit, Genesis, Log, Verdict};
 use crate::frame::{Frame, Kind, Sealed};
-use crate::id::{Dot, EpochId, JournalId, OfficeId, Position};
+use crate::id::{Dot, EpochId, JournalId, OfficeId, Position, RecordId};
 use crate::join::{
     JoinRefusal, JoinRequest, JoinToken, Joined, TransportKey, decode_answer, encode_answer,
 };
 use crate::keys::{DataKey, SignKey, UnwrapKey};
+use crate::news::{Fate, Held, News, Says, SignedNews, What};
 use crate::pack::{Packer, Unpacker};
+use crate::private::Private;
 use crate::record::{Draft, Origin, RecordState, Value, VersionVector};
 use crate::units::{FeedNo, Seq, UnixMs};
 use crate::wire::{
@@ -77,7 +79,11 @@ fn journal() -> (Vec<u8>, Position) {
     (bytes, at)
 }
 
-fn state() -> SignedState {
+fn news(record: Option<RecordId>, says: Says) -> News {
+    News { epoch: EPOCH, office: office(), feed: FeedNo(70_000), record, says }
+}
+
+fn state() -> SignedNews {
     let edit = edit();
     let opening = edit.opening.unwrap();
     let mut state = RecordState::new(Origin { office: office(), form_number: opening.form_number });
@@ -86,10 +92,7 @@ fn state() -> SignedState {
     let groups: Vec<_> = edit.groups.into_iter().map(|(g, json)| (g, value(json))).collect();
     let dot = Dot { journal: J, seq: Seq(2) };
     state.apply(dot, &VersionVector::default(), Some(opening.posted), groups);
-    let record = edit.record;
-    let addressed =
-        StateFor { epoch: EPOCH, office: office(), feed: FeedNo(70_000), record, state };
-    SignedState::sign(&addressed, &sign_key())
+    SignedNews::sign(&news(Some(edit.record), Says::State(state)), &sign_key())
 }
 
 #[test]
@@ -110,8 +113,48 @@ fn frames_are_frozen_and_still_read() {
 fn states_are_frozen_and_still_read() {
     let bytes = crate::codec::encode(&state());
     frozen("signed-state", &bytes);
-    let back: SignedState = crate::codec::decode(&bytes).unwrap();
-    assert_eq!(back.verify(&sign_key().verify_key()).unwrap().record, edit().record);
+    let back: SignedNews = crate::codec::decode(&bytes).unwrap();
+    let back = back.verify(&sign_key().verify_key()).unwrap();
+    assert_eq!(back.record, Some(edit().record));
+    assert!(matches!(back.says, Says::State(_)));
+}
+
+#[test]
+fn other_news_is_frozen_and_still_read() {
+    let dot = Dot { journal: J, seq: Seq(300) };
+    let fate = |what| Says::Fate(Fate { dot, at: AT, what });
+    let refused = What::Refused { reason: Private(String::from("مكرر")) };
+    let all = [
+        ("withdrawn", Says::Withdrawn),
+        ("held", fate(What::Held(Held::WaitsFor(dot)))),
+        ("unauthorised", fate(What::Held(Held::Unauthorised))),
+        ("released", fate(What::Released)),
+        ("refused", fate(refused)),
+        ("newer", Says::Newer(vec![200, 1, 2])),
+    ];
+    for (name, says) in all {
+        let news = news(Some(edit().record), says);
+        let bytes = crate::codec::encode(&SignedNews::sign(&news, &sign_key()));
+        frozen(&alloc::format!("news-{name}"), &bytes);
+        let back: SignedNews = crate::codec::decode(&bytes).unwrap();
+        assert_eq!(back.verify(&sign_key().verify_key()).unwrap(), news);
+    }
+}
+
+#[test]
+fn decisions_are_frozen_and_still_read() {
+    let dot = Dot { journal: J, seq: Seq(300) };
+    let all = [
+        ("release", Verdict::Release { as_is: false }),
+        ("release-as-is", Verdict::Release { as_is: true }),
+        ("refuse", Verdict::Refuse { reason: Private(String::from("مكرر")) }),
+    ];
+    for (name, verdict) in all {
+        let operator = Some(Private(String::from("hq-1")));
+        let decision = Decision { dot, at: AT, operator, verdict };
+        frozen(&alloc::format!("decision-{name}"), &decision.encode());
+        assert_eq!(Decision::decode(&decision.encode()).unwrap(), decision);
+    }
 }
 
 #[test]

@@ -14,19 +14,20 @@ extern crate std;
 
 pub mod chain; // what links frames into a log
 pub mod codec; // bytes in and out: bincode with a limit, all bytes consumed
-pub mod entry; // what a frame says: genesis, edit, state, cursor
+pub mod entry; // what a frame says: genesis, edit, decision, cursor
 pub mod frame; // one entry's bytes, on disk, on the wire and at HQ
 pub mod id; // offices, journals, records, dots, positions
 pub mod join; // the token and the one message of a stranger
 pub mod json; // canonical JSON, and the text that is refused
 pub mod keys; // signing, wrapping and data keys
 pub mod limits; // every bound, in one place, checked against each other while compiling
+pub mod news; // what HQ tells an office, signed
 pub mod pack; // compression with the trained dictionary, and padding
 pub mod private; // the wrapper round personal data that never prints
 pub mod record; // record states: edit, apply, merge, conflict
-pub mod session;
+pub mod session; // both machines, sans I/O
 pub mod units; // milliseconds and sequence numbers that cannot be mixed up
-pub mod wire; // the messages of a session // both machines, sans I/O
+pub mod wire; // the messages of a session
 
 #[cfg(test)]
 mod golden; // the bytes that shipped

@@ -33,6 +33,9 @@ pub const FORM_NUMBER_BYTES: usize = 64;
 /// The longest group name.
 pub const GROUP_NAME_BYTES: usize = 32;
 
+/// The longest name of an operator.
+pub const OPERATOR_BYTES: usize = 128;
+
 /// How deep the JSON of a group may nest.
 pub const JSON_DEPTH: usize = 16;
 

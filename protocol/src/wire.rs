@@ -8,11 +8,12 @@ use alloc::vec::Vec;
 use bincode::{Decode, Encode};
 
 use crate::codec::{self, DecodeError};
-use crate::entry::{Cursor, SignedState};
+use crate::entry::Cursor;
 use crate::frame::{Frame, FrameError};
 use crate::id::{EpochId, JournalId, Position};
 use crate::keys::{KeyError, SignKey, Signature, VerifyKey};
 use crate::limits;
+use crate::news::SignedNews;
 use crate::units::UnixMs;
 
 /// Office to HQ, first: everything HQ needs to go on where both left off. Fits 0-RTT.
@@ -151,11 +152,11 @@ impl Ack {
     }
 }
 
-/// HQ to office: record states, and how far the feed has come with them.
+/// HQ to office: news, mostly record states, and how far the feed has come with them.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct States {
-    /// The states, in the order of the feed. May be empty: what lay between came from the office.
-    pub states: Vec<SignedState>,
+    /// The news, in the order of the feed. May be empty: what lay between came from the office.
+    pub states: Vec<SignedNews>,
     /// The cursor after them.
     pub upto: Cursor,
 }

@@ -8,7 +8,8 @@ use crate::entry::{Edit, Opening, PostDigest};
 use crate::id::{FormNumber, GroupName, OfficeId, RecordId};
 use crate::json::{self, Json, JsonError, Node};
 use crate::limits;
-use crate::record::{Owner, owner};
+use crate::private::Private;
+use crate::record::{GRANTS, Owner, VOID, owner};
 use crate::units::UnixMs;
 
 /// A new enrollment, as an operator posts it: checked, canonical, and not yet anywhere.
@@ -43,6 +44,12 @@ pub enum DraftError {
     /// A group that the author may not write.
     #[error("{0}: headquarters writes this group; an office may not")]
     NotYours(GroupName),
+    /// A record is voided without a reason.
+    #[error("void.why: missing; say why the record does not count")]
+    Void,
+    /// A group that is not set by hand.
+    #[error("{0}: set by `wasl-hq record grant`")]
+    Grants(GroupName),
     /// A top-level field that no enrollment has.
     #[error("{0}: unknown field; an enrollment has form_number and {known}", known = known())]
     Unknown(String),
@@ -112,13 +119,44 @@ impl Draft {
         digest
     }
 
-    /// The groups of a correction, `{"groups": {NAME: VALUE, ..}}`, each of them whole, as an office
-    /// may write them. Groups that this version does not know are taken as they are.
-    pub fn parse_correction(text: &[u8]) -> Result<BTreeMap<GroupName, Json>, DraftError> {
+    /// The edit that opens this record at `office`. Its operator is the one that `capture` names.
+    pub fn into_edit(self, office: &OfficeId, at: UnixMs) -> Edit {
+        let opening = Opening { form_number: self.form_number.clone(), posted: self.digest() };
+        let capture = self.groups.iter().find(|(group, _)| group.as_str() == "capture");
+        let capture = capture.and_then(|(_, json)| json::parse(json.as_str().as_bytes()).ok());
+        let operator = match capture.as_ref().and_then(|capture| capture.get("operator")) {
+            Some(Node::Text(name)) => Some(Private(name.to_string())),
+            _ => None,
+        };
+        Edit {
+            record: RecordId::of(office, &self.form_number),
+            at,
+            operator: operator.filter(|name| name.len() <= limits::OPERATOR_BYTES),
+            opening: Some(opening),
+            groups: self.groups,
+        }
+    }
+}
+
+/// A correction of a record that is there: groups, each of them whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Correction {
+    /// The groups it writes.
+    pub groups: BTreeMap<GroupName, Json>,
+    /// Who makes it, where that is said.
+    pub operator: Option<Private<String>>,
+}
+
+impl Correction {
+    /// The correction `{"groups": {NAME: VALUE, ..}, "operator": NAME}` as `by` may make it; the
+    /// operator need not be named. Groups that this version does not know are taken as they are.
+    /// HQ's say in an office's group is not checked here: see [`crate::record::may_put`].
+    pub fn parse(text: &[u8], by: &OfficeId) -> Result<Self, DraftError> {
         if text.len() > limits::POSTED_BYTES {
             return Err(DraftError::TooLong(text.len()));
         }
         let posted = json::parse(text)?;
+        let operator = operator(posted.get("operator"))?;
         let Some(Node::Object(fields)) = posted.get("groups") else {
             return Err(wrong_type("groups", "a JSON object of whole groups"));
         };
@@ -129,7 +167,10 @@ impl Draft {
         for (name, value) in fields {
             let group: GroupName =
                 name.parse().map_err(|_| DraftError::Unknown(printable(name)))?;
-            if owner(&group) == Owner::Hq {
+            if group.as_str() == GRANTS {
+                return Err(DraftError::Grants(group));
+            }
+            if owner(&group) == Owner::Hq && !by.is_hq() {
                 return Err(DraftError::NotYours(group));
             }
             if let Some((_, list)) = POSTED.iter().find(|(known, _)| known == name) {
@@ -138,21 +179,30 @@ impl Draft {
             if name == "person" {
                 check_person(Some(value))?;
             }
+            if name == VOID {
+                check_void(value)?;
+            }
             groups.insert(group, Json::of(value));
         }
-        Ok(groups)
+        Ok(Self { groups, operator })
     }
+}
 
-    /// The edit that opens this record at `office`.
-    pub fn into_edit(self, office: &OfficeId, at: UnixMs) -> Edit {
-        let opening = Opening { form_number: self.form_number.clone(), posted: self.digest() };
-        Edit {
-            record: RecordId::of(office, &self.form_number),
-            at,
-            operator: None,
-            opening: Some(opening),
-            groups: self.groups,
+/// Who makes a change, as it was said.
+fn operator(name: Option<&Node<'_>>) -> Result<Option<Private<String>>, DraftError> {
+    match name {
+        None | Some(Node::Null) => Ok(None),
+        Some(Node::Text(name)) if name.len() <= limits::OPERATOR_BYTES => {
+            Ok(Some(Private(name.to_string())))
         }
+        Some(_) => Err(wrong_type("operator", "text of at most 128 bytes")),
+    }
+}
+
+fn check_void(void: &Node<'_>) -> Result<(), DraftError> {
+    match void.get("why") {
+        Some(Node::Text(why)) if !why.trim().is_empty() => Ok(()),
+        _ => Err(DraftError::Void),
     }
 }
 
@@ -232,14 +282,25 @@ mod tests {
 
     #[test]
     fn a_correction_replaces_whole_groups_and_no_group_of_hqs() {
-        let parse = |text: &str| Draft::parse_correction(text.as_bytes());
-        let groups = parse(r#"{"groups":{"contact":{"phone":"1"},"pets":[1]}}"#).unwrap();
-        assert_eq!(groups.len(), 2);
+        let (office, hq) = ("nasr".parse().unwrap(), OfficeId::hq());
+        let parse = |text: &str| Correction::parse(text.as_bytes(), &office);
+        let text = r#"{"groups":{"contact":{"phone":"1"},"pets":[1]},"operator":"op-06"}"#;
+        let correction = parse(text).unwrap();
+        assert_eq!(correction.groups.len(), 2);
+        assert_eq!(correction.operator.unwrap().0, "op-06");
         let refused = |text| parse(text).unwrap_err().to_string();
         assert!(refused(r#"{"groups":{"national_number":{}}}"#).starts_with("national_number: "));
         assert_eq!(refused(r#"{"groups":{"contact":[]}}"#), "contact: must be a JSON object");
         let nameless = refused(r#"{"groups":{"person":{}}}"#);
         assert!(nameless.starts_with("person.given_name: missing"), "{nameless}");
+        assert_eq!(
+            refused(r#"{"groups":{"void":{"why":" "}}}"#),
+            "void.why: missing; say why the record does not count"
+        );
+        let numbered = br#"{"groups":{"national_number":{"n":"1"}}}"#;
+        assert!(Correction::parse(numbered, &hq).is_ok());
+        let granted = Correction::parse(br#"{"groups":{"grants":{"offices":[]}}}"#, &hq);
+        assert!(matches!(granted, Err(DraftError::Grants(_))));
         assert!(refused("{}").starts_with("groups: must be"));
         assert!(refused(r#"{"groups":{}}"#).starts_with("groups: must be"));
     }

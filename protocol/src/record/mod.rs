@@ -5,8 +5,9 @@
 //! each group. No clock decides anything.
 
 mod conflict; // siblings, and which value is shown
-mod draft; // a posted record, parsed once at the door
-mod groups; // who may write what
+mod draft; // a posted record, and a correction, parsed once at the door
+mod groups; // who may write what, and whose scope a record is in
+mod history; // who wrote what, when, and what that changed
 mod report; // the record as JSON for people and scripts
 mod state; // apply and merge
 mod token; // the version that a caller read
@@ -15,10 +16,11 @@ mod version; // version vectors
 #[cfg(test)]
 mod laws; // of apply and merge
 
-pub use conflict::{Sibling, siblings};
-pub use draft::{Draft, DraftError};
-pub use groups::{Owner, may_write, owner};
-pub use report::{Blobs, HqState, RecordReport, report};
+pub use conflict::{ConflictReport, Sibling, conflict_report, differs, siblings};
+pub use draft::{Correction, Draft, DraftError};
+pub use groups::{GRANTS, Owner, VOID, granting, grants, in_scope, may_put, may_write, owner};
+pub use history::{Act, ActReport, Counts, HistoryReport, history};
+pub use report::{Blobs, HqState, RecordReport, SiblingReport, report};
 pub use state::{Applied, Origin, RecordState, Value};
 pub use token::Token;
 pub use version::VersionVector;

@@ -1,12 +1,14 @@
 //! The record as JSON for people and scripts: the same at the office and at HQ.
 
 use alloc::collections::BTreeMap;
+use alloc::string::String;
 use alloc::vec::Vec;
 use serde::Serialize;
 
 use crate::id::{Dot, FormNumber, GroupName, OfficeId, RecordId};
 use crate::json::JsonError;
-use crate::record::{RecordState, Token, Value, VersionVector, siblings};
+use crate::private::Private;
+use crate::record::{RecordState, Sibling, Token, VOID, Value, VersionVector, differs, siblings};
 use crate::units::UnixMs;
 
 /// How far HQ has what this replica knows of the record.
@@ -51,6 +53,10 @@ pub struct RecordReport {
     pub groups: BTreeMap<GroupName, GroupReport>,
     /// Does some group hold two values that differ?
     pub conflict: bool,
+    /// Does it no longer count?
+    pub void: bool,
+    /// May it not be written here? A newer version wrote something that this one cannot read.
+    pub read_only: bool,
     /// How far HQ has it.
     pub hq: HqState,
     /// Whether its blobs are at HQ.
@@ -66,6 +72,9 @@ pub struct GroupReport {
     pub dot: Dot,
     /// In a conflict, all the values; else empty.
     pub siblings: Vec<SiblingReport>,
+    /// In a conflict, the fields in which they differ.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub differs: Vec<String>,
 }
 
 /// One of the values of a group in conflict.
@@ -79,6 +88,20 @@ pub struct SiblingReport {
     pub office: OfficeId,
     /// When, by that office's clock, in milliseconds since 1970.
     pub at: UnixMs,
+    /// By whom, where that is known.
+    pub operator: Option<Private<String>>,
+}
+
+impl SiblingReport {
+    /// The report of one value.
+    ///
+    /// # Errors
+    /// If it is not canonical JSON: its bytes are damaged.
+    pub(super) fn of(sibling: &Sibling<'_>) -> Result<Self, JsonError> {
+        let Value { json, by, at, operator, .. } = sibling.value;
+        let (value, office) = (json.to_value()?, by.clone());
+        Ok(Self { dot: sibling.dot, value, office, at: *at, operator: operator.clone() })
+    }
 }
 
 /// The report of a state.
@@ -92,17 +115,15 @@ pub fn report(
 ) -> Result<RecordReport, JsonError> {
     let mut groups = BTreeMap::new();
     for (name, values) in &state.groups {
-        let all = siblings(values).into_iter().map(|s| {
-            let value = s.value.json.to_value()?;
-            Ok(SiblingReport { dot: s.dot, value, office: s.value.by.clone(), at: s.value.at })
-        });
-        let mut all = all.collect::<Result<Vec<_>, JsonError>>()?;
+        let mut all: Vec<_> =
+            siblings(values).iter().map(SiblingReport::of).collect::<Result<_, _>>()?;
+        let differs = differs(&all);
         let Some(shown) = all.first() else { continue };
         let (value, dot) = (shown.value.clone(), shown.dot);
         if all.len() == 1 {
             all.clear();
         }
-        groups.insert(name.clone(), GroupReport { value, dot, siblings: all });
+        groups.insert(name.clone(), GroupReport { value, dot, siblings: all, differs });
     }
     Ok(RecordReport {
         schema: "wasl.record/1",
@@ -112,6 +133,8 @@ pub fn report(
         token: Token(state.seen.clone()),
         version_vector: state.seen.clone(),
         conflict: state.in_conflict(),
+        void: groups.keys().any(|name| name.as_str() == VOID),
+        read_only: false,
         groups,
         hq,
         blobs,

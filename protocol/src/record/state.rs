@@ -2,6 +2,7 @@
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
+use alloc::vec::Vec;
 use bincode::{Decode, Encode};
 
 use crate::entry::PostDigest;
@@ -98,6 +99,21 @@ impl<V: Clone> RecordState<V> {
         if let Some(missing) = self.seen.lacks(context) {
             return Applied::WaitsFor(missing);
         }
+        self.apply_as_is(dot, context, posted, groups);
+        Applied::Yes
+    }
+
+    /// The same, but without waiting for what the edit saw: what staff release as it is.
+    ///
+    /// Of that journal, every earlier edit of this record must be accounted for: this covers them.
+    /// What the edit saw and this replica did not may still come: see [`Self::overtake`].
+    pub fn apply_as_is(
+        &mut self,
+        dot: Dot,
+        context: &VersionVector,
+        posted: Option<PostDigest>,
+        groups: impl IntoIterator<Item = (GroupName, V)>,
+    ) {
         for (group, value) in groups {
             let values = self.groups.entry(group).or_default();
             values.retain(|d, _| !context.covers(*d));
@@ -105,7 +121,51 @@ impl<V: Clone> RecordState<V> {
         }
         self.posted.extend(posted);
         self.seen.add(dot);
-        Applied::Yes
+    }
+
+    /// Drops the value that `late` wrote in the `named` groups, if `context` covers it: an edit
+    /// with that context, released as it is before `late` came, had replaced it.
+    pub fn overtake<'a>(
+        &mut self,
+        late: Dot,
+        context: &VersionVector,
+        named: impl IntoIterator<Item = &'a GroupName>,
+    ) {
+        if context.covers(late) {
+            for group in named {
+                if let Some(values) = self.groups.get_mut(group) {
+                    values.remove(&late);
+                }
+            }
+            self.groups.retain(|_, values| !values.is_empty());
+        }
+    }
+
+    /// Accounts for an edit that staff refused, which has been held and saw nothing but what is
+    /// here; says what has to be written again. Its author's replica has dropped what the edit
+    /// replaced, and must get it under new dots: one edit for each of these, the first with
+    /// everything that the refused edit covers, and itself, in its context; so have the others.
+    ///
+    /// Of that journal, every earlier edit of this record must be accounted for.
+    pub fn refuse<'a>(
+        &mut self,
+        dot: Dot,
+        context: &VersionVector,
+        named: impl IntoIterator<Item = &'a GroupName>,
+    ) -> Vec<BTreeMap<GroupName, V>> {
+        let mut again: Vec<BTreeMap<GroupName, V>> = Vec::new();
+        for group in named {
+            let values = self.groups.get(group).into_iter().flatten();
+            let replaced = values.filter(|(d, _)| context.covers(**d)).map(|(_, v)| v);
+            for (n, value) in replaced.enumerate() {
+                if again.len() == n {
+                    again.push(BTreeMap::new());
+                }
+                again[n].insert(group.clone(), value.clone());
+            }
+        }
+        self.seen.add(dot);
+        again
     }
 
     /// The first of the `named` groups that holds a value which `read` does not cover. Whoever read

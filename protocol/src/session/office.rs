@@ -4,9 +4,10 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use super::{GREETING_MS, HEARTBEAT_MAX_MS, PROGRESS_MS};
-use crate::entry::{Cursor, SignedState};
+use crate::entry::Cursor;
 use crate::id::{JournalId, Position};
 use crate::limits;
+use crate::news::SignedNews;
 use crate::units::{MonoMs, Seq};
 use crate::wire::{Ack, Bye, ByeCode, Hello, Message, Standing, States, StatesAck, Welcome};
 
@@ -315,7 +316,7 @@ impl OfficeSession {
     }
 
     fn early(&mut self, states: States) {
-        self.early_bytes += states.states.iter().map(SignedState::size_bytes).sum::<usize>();
+        self.early_bytes += states.states.iter().map(SignedNews::size_bytes).sum::<usize>();
         self.early.push_back(states);
         let messages = limits::STATES_CREDIT_BYTES / limits::STATES_BYTES as u64;
         if self.early_bytes as u64 > 2 * limits::STATES_CREDIT_BYTES

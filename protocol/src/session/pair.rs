@@ -7,10 +7,11 @@ use std::format;
 use std::vec;
 
 use super::{hq, office};
-use crate::entry::{Cursor, SignedState, StateFor};
+use crate::entry::Cursor;
 use crate::frame::{Kind, Sealed};
 use crate::id::{EpochId, JournalId, OfficeId, Position};
 use crate::keys::{DataKey, SignKey};
+use crate::news::{News, Says, SignedNews};
 use crate::pack::Packer;
 use crate::record::{Origin, RecordState, VersionVector};
 use crate::units::{FeedNo, MonoMs, Seq, UnixMs};
@@ -85,7 +86,7 @@ struct Pair {
     believed: Position,
     cursor: Option<Cursor>,
     hq: Chain,
-    feed: Vec<SignedState>,
+    feed: Vec<SignedNews>,
     up: VecDeque<(MonoMs, Message)>,
     down: VecDeque<(MonoMs, Message)>,
     delay_states_ms: u64,
@@ -324,7 +325,7 @@ fn name(message: &Message) -> &'static str {
     }
 }
 
-fn states(n: u64) -> Vec<SignedState> {
+fn states(n: u64) -> Vec<SignedNews> {
     let office: OfficeId = "nasr".parse().unwrap();
     let state = |feed| {
         let form_number = format!("f-{feed}").parse().unwrap();
@@ -332,7 +333,8 @@ fn states(n: u64) -> Vec<SignedState> {
         let (record, state) = (origin.id(), RecordState::new(origin));
         let feed = FeedNo(feed);
         let office = office.clone();
-        SignedState::sign(&StateFor { epoch: EPOCH, office, feed, record, state }, &key())
+        let (record, says) = (Some(record), Says::State(state));
+        SignedNews::sign(&News { epoch: EPOCH, office, feed, record, says }, &key())
     };
     (1..=n).map(state).collect()
 }
