@@ -2,4 +2,5 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod world; // one record at some offices and HQ, and an oracle
 mod records; // one record at four replicas, against explicit causal histories
