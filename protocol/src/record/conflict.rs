@@ -3,7 +3,7 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::vec::Vec;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::id::{Dot, FormNumber, GroupName, OfficeId, RecordId};
 use crate::json::JsonError;
@@ -39,7 +39,7 @@ impl RecordState<Value> {
 }
 
 /// One line of `conflict list --json`: a record, and each of its groups that is in conflict.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ConflictReport {
     /// The record.
     pub id: RecordId,
@@ -52,7 +52,7 @@ pub struct ConflictReport {
 }
 
 /// One group of a [`ConflictReport`].
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct GroupConflict {
     /// The fields in which the values differ.
     pub differs: Vec<String>,

@@ -4,7 +4,7 @@ use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::id::{Dot, FormNumber, GroupName, OfficeId, RecordId};
@@ -32,7 +32,7 @@ pub struct Act {
 }
 
 /// Does an edit count?
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Counts {
     /// It is part of the record.
@@ -58,7 +58,7 @@ pub struct HistoryReport {
 }
 
 /// One edit of a [`HistoryReport`].
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ActReport {
     /// The edit.
     pub dot: Dot,

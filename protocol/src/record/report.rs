@@ -3,7 +3,7 @@
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::id::{Dot, FormNumber, GroupName, OfficeId, RecordId};
 use crate::json::JsonError;
@@ -78,7 +78,7 @@ pub struct GroupReport {
 }
 
 /// One of the values of a group in conflict.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SiblingReport {
     /// The edit that wrote it.
     pub dot: Dot,
