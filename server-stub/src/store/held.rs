@@ -3,11 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
+use wasl_protocol::entry::Verdict;
 use wasl_protocol::frame::Frame;
-use wasl_protocol::id::{Dot, JournalId, OfficeId, RecordId};
+use wasl_protocol::id::{Dot, FormNumber, GroupName, JournalId, OfficeId, RecordId};
+use wasl_protocol::news::Held;
+use wasl_protocol::record::Act;
+use wasl_protocol::units::UnixMs;
 
 use super::columns::{number, office, position, sql, sql_id, statements};
-use super::fold::Act;
+use super::fold::Act as Placed;
 use super::open::{Store, StoreError};
 use super::read;
 
@@ -44,6 +48,29 @@ impl Reason {
     }
 }
 
+/// An entry that was not applied when it came.
+#[derive(Clone, Debug)]
+pub struct HeldEntry {
+    /// The entry.
+    pub dot: Dot,
+    /// Who wrote it.
+    pub office: OfficeId,
+    /// Of which record, as far as it can be read.
+    pub record: Option<RecordId>,
+    /// That record's number, where it is known.
+    pub form_number: Option<FormNumber>,
+    /// Since when it is held, by HQ's clock.
+    pub at: UnixMs,
+    /// Why.
+    pub held: Held,
+    /// What was decided; none while it is held.
+    pub verdict: Option<Verdict>,
+    /// The groups that it names, as far as it can be read.
+    pub groups: Vec<GroupName>,
+    /// What it says; not in lists.
+    pub act: Option<Act>,
+}
+
 /// How many entries are held for each reason.
 pub type HeldTotals = BTreeMap<String, u64>;
 
@@ -55,12 +82,24 @@ impl Store {
         rows.iter().map(|r| Ok((r.try_get(0)?, number(r, 1)?))).collect()
     }
 
+    /// The entries that are held, in the order of their dots: at most `limit`, after `after`.
+    pub async fn held(&self, after: Option<Dot>, limit: u32) -> Result<Vec<HeldEntry>, StoreError> {
+        let _ = (after, limit);
+        todo!()
+    }
+
+    /// One entry that is held or was.
+    pub async fn held_entry(&self, dot: Dot) -> Result<Option<HeldEntry>, StoreError> {
+        let _ = dot;
+        todo!()
+    }
+
     /// The edits of these records that wait for a dot, opened again.
     pub(super) async fn waiting(
         &self,
         conn: &mut SqliteConnection,
         records: &[RecordId],
-    ) -> Result<Vec<Act>, StoreError> {
+    ) -> Result<Vec<Placed>, StoreError> {
         const DAMAGED: StoreError = StoreError::Damaged("a frame that waits");
         let mut found = Vec::new();
         for part in statements(records.len()) {

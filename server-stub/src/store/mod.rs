@@ -13,12 +13,17 @@ mod append; // compare-and-append, all in one transaction
 mod records; // record states
 mod feed; // what each office has yet to be sent
 mod held; // entries that are not applied
+mod edits; // HQ's own edits and grants
+mod decide; // what staff decide about held entries
+mod history; // a record's edits
 #[cfg(test)]
 mod tests; // the store's promises
 
 pub use append::{AppendError, Appended};
+pub use decide::DecideError;
+pub use edits::EditError;
 pub use feed::FeedRun;
-pub use held::HeldTotals;
+pub use held::{HeldEntry, HeldTotals};
 pub use journals::{Flaw, Verified};
 pub use offices::{Added, Office, OfficeFacts};
 pub use open::{DATABASE, Store, StoreError};

@@ -16,6 +16,7 @@ use tokio::sync::broadcast;
 use wasl_protocol::id::{EpochId, JournalId, OfficeId};
 use wasl_protocol::keys::{DataKey, UnwrapKey};
 
+use crate::registry::HqKeys;
 use crate::seam::World;
 
 /// The name of the database in the data dir.
@@ -81,8 +82,9 @@ struct Inner {
 }
 
 impl Store {
-    /// Makes the database at `path`, or opens it; `unwrap` opens the journals' data keys.
-    pub async fn open(path: &Path, unwrap: UnwrapKey, world: World) -> Result<Self, StoreError> {
+    /// Makes the database at `path`, or opens it; `keys` open the journals and sign HQ's own.
+    pub async fn open(path: &Path, keys: &HqKeys, world: World) -> Result<Self, StoreError> {
+        let unwrap = keys.unwrap_key().clone();
         create_private(path)?;
         let options = options(path)
             .journal_mode(SqliteJournalMode::Wal)
@@ -98,11 +100,8 @@ impl Store {
     }
 
     /// Opens the database of a stopped HQ for reading: nothing in it can change.
-    pub async fn read_only(
-        path: &Path,
-        unwrap: UnwrapKey,
-        world: World,
-    ) -> Result<Self, StoreError> {
+    pub async fn read_only(path: &Path, keys: &HqKeys, world: World) -> Result<Self, StoreError> {
+        let unwrap = keys.unwrap_key().clone();
         if !path.exists() {
             return Err(StoreError::Missing(path.to_owned()));
         }

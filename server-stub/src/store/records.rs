@@ -74,6 +74,16 @@ impl Store {
         rows.iter().map(line).collect()
     }
 
+    /// Records in conflict, in the order of their ids: at most `limit`, after `after`.
+    pub async fn conflicts(
+        &self,
+        after: Option<RecordId>,
+        limit: u32,
+    ) -> Result<Vec<RecordState<Value>>, StoreError> {
+        let _ = (after, limit);
+        todo!()
+    }
+
     /// How much there is.
     pub async fn totals(&self) -> Result<Totals, StoreError> {
         let row = sqlx::query(
