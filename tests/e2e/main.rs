@@ -3,14 +3,19 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod clocks; // ten years off
+mod corrections; // who changed what, and what is kept of it
 mod crash; // kill -9
 mod damage; // a view that is gone, cut short or garbage
 mod demo; // interrupted or killed, it leaves nothing behind
 mod district; // HQ, offices and links of one test
 mod forms; // made-up enrollments
+mod grants; // a record in a second office's hands
+mod hands; // one record in several hands
+mod held; // what HQ does not apply
 mod input; // what operators may get wrong
 mod joining; // tokens and keys in the wrong hands
 mod outage; // HQ down, links cut
 mod paths; // a data dir where no socket fits
 mod port; // strangers on the QUIC port
+mod two_hands; // the same record edited at several ends of cut links
 mod whole; // the main job, end to end

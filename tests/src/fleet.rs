@@ -62,6 +62,11 @@ impl Installation {
         }
     }
 
+    /// Which program it is of.
+    pub fn program(&self) -> Program {
+        self.program
+    }
+
     /// Its data dir.
     pub fn dir(&self) -> &Path {
         &self.dir

@@ -3,13 +3,14 @@
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
 use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper::http::request::Builder;
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::net::UnixStream;
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{self, Runtime};
 
 /// How long a daemon may take to answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
@@ -50,7 +51,7 @@ impl Http {
     /// Connects to the socket at `path`.
     pub fn connect(path: &Path) -> Result<Self, HttpError> {
         let io = |source| HttpError::Io { path: path.to_path_buf(), source };
-        let runtime = Builder::new_current_thread().enable_all().build().map_err(io)?;
+        let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(io)?;
         let sender = runtime.block_on(async {
             let stream = UnixStream::connect(path).await.map_err(io)?;
             let (sender, connection) = handshake(TokioIo::new(stream)).await?;
@@ -79,9 +80,29 @@ impl Http {
         path: &str,
         body: Bytes,
     ) -> Result<(StatusCode, Bytes), HttpError> {
-        let request = Request::builder().method(method).uri(path).header("host", "localhost");
-        let request = request.header("content-type", "application/json").body(Full::new(body));
-        let request = request.expect("the caller names a method and a path");
+        self.ask(Request::builder().method(method).uri(path), body)
+    }
+
+    /// Sends `body` with PATCH, as somebody who read what has this token; answers status and body,
+    /// whatever they are.
+    ///
+    /// # Panics
+    /// If `path` or `token` cannot stand in a request.
+    pub fn patch(
+        &mut self,
+        path: &str,
+        token: &str,
+        body: &Value,
+    ) -> Result<(StatusCode, Bytes), HttpError> {
+        let request = Request::builder().method("PATCH").uri(path).header("if-match", token);
+        self.ask(request, body.to_string().into())
+    }
+
+    fn ask(&mut self, request: Builder, body: Bytes) -> Result<(StatusCode, Bytes), HttpError> {
+        let path = request.uri_ref().map(ToString::to_string).unwrap_or_default();
+        let request =
+            request.header("host", "localhost").header("content-type", "application/json");
+        let request = request.body(Full::new(body)).expect("the caller says what can be asked");
         let sender = &mut self.sender;
         self.runtime.block_on(async {
             let answer = async {
@@ -91,7 +112,7 @@ impl Http {
                 Ok((status, answer.into_body().collect().await?.to_bytes()))
             };
             let answer = tokio::time::timeout(ANSWER_TIMEOUT, answer).await;
-            answer.unwrap_or_else(|_| Err(HttpError::Timeout(path.to_string())))
+            answer.unwrap_or_else(|_| Err(HttpError::Timeout(path)))
         })
     }
 }

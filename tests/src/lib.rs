@@ -3,10 +3,10 @@
 //! The demo stands on this, and so do the end-to-end tests. The modules stand in reading order.
 
 pub mod clock; // real time, for what is measured
-pub mod demo;
+pub mod demo; // the newcomer's first command
 pub mod fleet; // HQ and offices in one folder
 pub mod http; // the daemons' own HTTP over their unix sockets
 pub mod process; // start, wait for the ready line, stop, kill
 pub mod programs; // this binary as `wasl` and as `wasl-hq`
 pub mod sample; // the sample enrollments
-pub mod wire; // a link in user space: delay, loss, cuts // the newcomer's first command
+pub mod wire; // a link in user space: delay, loss, cuts

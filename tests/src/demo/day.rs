@@ -82,7 +82,7 @@ fn operators(stage: &Stage, index: usize, progress: &Progress) -> Result<(), Dem
         for (answer, line) in answers.lines().map_while(Result::ok).zip(&lines) {
             let answer: Value = serde_json::from_str(&answer).unwrap_or_default();
             let Some(id) = answer["id"].as_str() else { break };
-            let posted = Posted { office: index, id: id.to_string(), line };
+            let posted = Posted { office: index, id: id.to_string(), line: (*line).into() };
             progress.posted.lock().unwrap_or_else(PoisonError::into_inner).push(posted);
             progress.enrolled[index].fetch_add(1, Ordering::Relaxed);
             answered += 1;

@@ -1,10 +1,13 @@
 //! The newcomer's first command: HQ and the fourteen offices as real processes on this machine.
 //!
 //! It joins them, enrolls the sample while some links are cut, waits until all is synced, and proves
-//! that HQ and every office hold the same records. It leaves nothing behind.
+//! that HQ and every office hold the same records. Then two people write the same field of a record
+//! at both ends of a cut link, headquarters decides, and the proof holds again. It leaves nothing
+//! behind.
 
 mod board; // what the demo shows while it goes on
 mod day; // everybody enrolls, some links are cut and restored
+mod hands; // two hands on one record, a conflict and its end
 mod interrupt; // Ctrl-C
 mod proof; // HQ and every office hold equal states
 mod stages; // the acts, one behind the other

@@ -3,6 +3,7 @@
 use crate::fleet::{FleetError, Hq, Office};
 use crate::http::Http;
 use serde_json::{Map, Value};
+use std::borrow::Cow;
 
 /// One record of the sample: where it was enrolled, and what was posted.
 #[derive(Clone, Debug)]
@@ -11,8 +12,26 @@ pub struct Posted {
     pub office: usize,
     /// The record's id, as the operator was answered.
     pub id: String,
-    /// The line that was posted.
-    pub line: &'static str,
+    /// The line that was posted, and what was decided of it since.
+    pub line: Cow<'static, str>,
+}
+
+impl Posted {
+    /// Does its line have this field?
+    pub fn has(&self, group: &str, field: &str) -> bool {
+        !self.parsed()[group][field].is_null()
+    }
+
+    /// From now on it has this value.
+    pub fn put(&mut self, group: &str, field: &str, value: &Value) {
+        let mut line = self.parsed();
+        line[group][field] = value.clone();
+        self.line = line.to_string().into();
+    }
+
+    fn parsed(&self) -> Value {
+        serde_json::from_str(&self.line).expect("the sample is JSON")
+    }
 }
 
 /// What was compared, office by office.
@@ -37,7 +56,7 @@ pub fn compare(hq: &Hq, offices: &[Office], posted: &[Posted]) -> Result<Vec<Pro
         let mut proven = Proven::default();
         for record in posted.iter().filter(|p| p.office == index) {
             let sides = [&mut at_office, &mut at_hq].map(|http| read(http, &record.id));
-            match difference(&sides, record.line) {
+            match difference(&sides, &record.line) {
                 None => proven.equal += 1,
                 Some(why) if proven.differences.len() < DIFFERENCES_TOLD => {
                     proven.differences.push(format!("{}: record {}: {why}", office.id, record.id));

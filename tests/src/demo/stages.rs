@@ -3,7 +3,8 @@
 use super::Options;
 use super::board::Board;
 use super::interrupt::Interrupt;
-use super::{day, proof, summary};
+use super::proof::Proven;
+use super::{day, hands, proof, summary};
 use crate::clock;
 use crate::fleet::{FleetError, Hq, Office};
 use crate::process::{Binary, ProcessError};
@@ -50,6 +51,9 @@ pub enum DemoError {
     /// What was to be proven is not so.
     #[error("HQ and the offices differ: {0}")]
     Different(String),
+    /// The conflict did not come, or did not end.
+    #[error("two hands on one record: {0}")]
+    Story(String),
 }
 
 /// Everything that runs. Dropped in this order: offices, HQ, links, files.
@@ -70,14 +74,17 @@ pub fn play(options: &Options) -> Result<(), DemoError> {
     let interrupt = Interrupt::listen()?;
     let mut board = Board::new((sample::lines().count() / sample::offices().len()) as u64);
     let mut stage = set_up(&board, &interrupt)?;
-    let posted = day::enroll(&stage, options.seed, &mut board, &interrupt)?;
+    let mut posted = day::enroll(&stage, options.seed, &mut board, &interrupt)?;
     board.clear();
     board.say("every office says that it is synced; comparing every record with HQ's");
     let proven = proof::compare(&stage.hq, &stage.offices, &posted)?;
-    summary::print(&stage, &posted, &proven, started.elapsed())?;
-    if let Some(why) = proof::refuted(&proven, posted.len()) {
-        return Err(DemoError::Different(why));
-    }
+    summary::print_offices(&stage, &posted, &proven);
+    refute(&proven, posted.len())?;
+    let story = hands::tell(&stage, &mut posted, options.seed, (&board, &interrupt))?;
+    board.say("comparing every record again");
+    let proven = proof::compare(&stage.hq, &stage.offices, &posted)?;
+    refute(&proven, posted.len())?;
+    summary::print(&stage, (&posted, &proven), &story, started.elapsed())?;
     if options.keep {
         summary::print_what_to_try(&stage)?;
         while !interrupt.asked() {
@@ -86,6 +93,11 @@ pub fn play(options: &Options) -> Result<(), DemoError> {
     }
     strike(&mut stage);
     Ok(())
+}
+
+/// Ends the demo if this does not prove that all ends are equal.
+fn refute(proven: &[Proven], expected: usize) -> Result<(), DemoError> {
+    proof::refuted(proven, expected).map_or(Ok(()), |why| Err(DemoError::Different(why)))
 }
 
 /// Stops the offices, all at once, then HQ. The files go with the stage.

@@ -1,5 +1,6 @@
 //! What the demo says at its end, on stdout.
 
+use super::hands::Story;
 use super::proof::{Posted, Proven};
 use super::stages::{DemoError, Stage};
 use crate::programs::{AS, Program};
@@ -7,13 +8,8 @@ use crate::sample;
 use comfy_table::{CellAlignment, Table, presets};
 use std::time::Duration;
 
-/// Prints what was proven, office by office, and the figures.
-pub fn print(
-    stage: &Stage,
-    posted: &[Posted],
-    proven: &[Proven],
-    took: Duration,
-) -> Result<(), DemoError> {
+/// Prints what was proven, office by office.
+pub fn print_offices(stage: &Stage, posted: &[Posted], proven: &[Proven]) {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header([
         "office",
@@ -38,14 +34,34 @@ pub fn print(
         ]);
     }
     println!("\n{}\n", table.trim_fmt());
+}
+
+/// Prints the figures, and what became of the record that two people wrote.
+pub fn print(
+    stage: &Stage,
+    (posted, proven): (&[Posted], &[Proven]),
+    story: &Story,
+    took: Duration,
+) -> Result<(), DemoError> {
     let equal: u64 = proven.iter().map(|p| p.equal).sum();
     let at_hq = stage.hq.at.status()?["totals"]["records"].as_u64().unwrap_or_default();
     let bytes: u64 = stage.offices.iter().map(|o| o.link.bytes()).sum();
     println!(
-        "{} enrollments at {} offices, {at_hq} records at headquarters.\n\
-         {equal} are equal on both sides, in every group and every version, and as they were posted.",
+        "\n{} enrollments at {} offices, {at_hq} records at headquarters.",
         posted.len(),
         stage.offices.len(),
+    );
+    println!(
+        "1 of them was written at {} and at headquarters while the link was cut: both values were \
+         kept,\nshown at both ends {:.1} s after the cut, and {:.1} s after the decision both had \
+         the one that was chosen.",
+        story.office,
+        story.shown_after.as_secs_f64(),
+        story.ended_after.as_secs_f64(),
+    );
+    println!(
+        "{equal} are equal on both sides, in every group and every version, and as they were posted \
+         or decided."
     );
     println!(
         "{} KB crossed the links, {} bytes for each enrollment, in {:.1} s.",
@@ -53,9 +69,6 @@ pub fn print(
         bytes / posted.len().max(1) as u64,
         took.as_secs_f64()
     );
-    for why in proven.iter().flat_map(|p| &p.differences) {
-        println!("DIFFERENT: {why}");
-    }
     Ok(())
 }
 
@@ -73,6 +86,7 @@ pub fn print_what_to_try(stage: &Stage) -> Result<(), DemoError> {
         ("wasl record list", "what it has enrolled"),
         ("wasl-hq office list", "what headquarters knows of the fourteen"),
         ("wasl-hq record list --office nasr", "the same records, at headquarters"),
+        ("wasl-hq conflict list", "records that two people wrote at once: none is left"),
         ("wasl journal verify", "the chain, entry by entry"),
         ("wasl-hq office revoke nasr", "its link ends at once; it goes on enrolling"),
     ] {

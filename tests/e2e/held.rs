@@ -1,0 +1,131 @@
+//! What HQ does not apply: it is kept, shown, and decided.
+
+use crate::district::{District, until};
+use crate::hands::{counts, get, held_dot, items, one_record, refusal, same, set, told, wait};
+use serde_json::{Value, json};
+use tokio::runtime::Builder;
+use wasl_agent::engine::{self, Change, EngineConfig};
+use wasl_agent::keystore::{Identity, KeyFile, Office as Joined};
+use wasl_agent::seam::World;
+use wasl_protocol::entry::Edit;
+use wasl_protocol::frame::{Kind, Sealed};
+use wasl_protocol::id::GroupName;
+use wasl_protocol::json::{self, Json};
+use wasl_protocol::pack::Packer;
+use wasl_tests::fleet::{Installation, Office};
+
+/// Writes an edit that the office's own doors refuse into the journal of the stopped office, as
+/// somebody could who has the office's machine and a program of his own.
+fn forge(office: &Office, id: &str, group: &str, value: &str) {
+    let world = World::real();
+    let dir = office.at.dir();
+    let identity = Identity::load(&world, dir, &KeyFile::locate(dir, None).unwrap()).unwrap();
+    let hq = Joined::load(&world, &identity).unwrap().hq.verify_key;
+    let config = EngineConfig { hq, view_cache_bytes: engine::VIEW_CACHE_BYTES };
+    let running = engine::start(&world, &identity, config, &mut |_| {}).unwrap();
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let (engine, record) = (&running.handle, id.parse().unwrap());
+        let read = engine.record(record).await.unwrap().unwrap().state.seen;
+        let group: GroupName = group.parse().unwrap();
+        let json = Json::of(&json::parse(value.as_bytes()).unwrap());
+        let edit = Edit {
+            record,
+            at: world.clock.unix(),
+            operator: None,
+            opening: None,
+            groups: [(group.clone(), json)].into(),
+        };
+        let (journal, key, random) = (engine.journal(), engine.data_key(), world.entropy.random());
+        let plain = edit.encode();
+        let sealed = Sealed::new(journal, Kind::EDIT, &plain, key, &mut Packer::new(), random);
+        engine.change(Change { record, read, groups: vec![group], sealed }).await.unwrap();
+        engine.stop().await;
+    });
+    running.thread.join().unwrap().unwrap();
+}
+
+/// An office whose journal numbers a citizen by itself, and that goes on writing; HQ has given the
+/// number 1 already. Answers the record, and the dot of what is held.
+fn hostile(district: &District) -> (Office, String, String) {
+    let mut office = district.office("chibayish");
+    let id = one_record(district, &office);
+    set(&district.hq.at, &id, "national_number.value=1", "clerk-2");
+    wait("numbered", || {
+        let number = get(&office.at, &id)?["groups"]["national_number"]["value"].clone();
+        (number == json!({"value": 1})).then_some(())
+    });
+    assert!(office.at.stop());
+    forge(&office, &id, "national_number", r#"{"value": 666}"#);
+    office.at.run().unwrap();
+    set(&office.at, &id, "contact.phone=+9647811111111", "op-07");
+    let dot = held_dot(&district.hq.at, "unauthorised");
+    (office, id, dot)
+}
+
+#[test]
+fn a_forged_number_is_held_alarmed_and_refused_with_a_reason_and_stops_nothing_else() {
+    let district = District::new();
+    let (office, id, dot) = hostile(&district);
+    let hq = &district.hq.at;
+    // What the office wrote after it, of this record, waits for it; other records do not.
+    assert_eq!(held(hq).len(), 2);
+    let waits = held_dot(hq, "waits");
+    let other = crate::district::enroll(&office, 1..2).ids().pop_first().unwrap();
+    same(&[&office.at, hq], &other);
+    counts(&district, &office, 0, 2);
+    let status = until(&office, "alarmed", warns_of_held);
+    assert_ne!(status["overall"], "ok");
+    let kept = get(hq, &id).unwrap();
+    assert_eq!(kept["groups"]["national_number"]["value"], json!({"value": 1}));
+    let shown = told(hq, &["held", "show", &dot]).to_string();
+    assert!(shown.contains("666") && shown.contains("chibayish"), "{shown}");
+    let early = refusal(hq, &["held", "refuse", &waits, "--reason", "no"]);
+    assert!(early.contains(&dot), "it names what has to be decided first: {early}");
+    told(hq, &["held", "refuse", &dot, "--reason", "offices give no numbers", "--by", "judge-1"]);
+    let both = same(&[&office.at, hq], &id);
+    assert_eq!(both["groups"]["national_number"]["value"], json!({"value": 1}));
+    assert_eq!(both["groups"]["contact"]["value"]["phone"], "+9647811111111");
+    assert_eq!(both["conflict"], false);
+    counts(&district, &office, 0, 0);
+    let told = wait("told why", || {
+        let told = held(&office.at).into_iter().find(|item| item["dot"] == dot.as_str())?;
+        (told["state"] == "refused").then_some(told)
+    });
+    assert!(told.to_string().contains("offices give no numbers"), "{told}");
+    set(&office.at, &id, "contact.phone=+9647844444444", "op-07");
+    wait("later edits go through", || {
+        let phone = get(hq, &id)?["groups"]["contact"]["value"]["phone"].clone();
+        (phone == "+9647844444444").then_some(())
+    });
+    district.agree(&office);
+    district.no_personal_data_in_logs();
+}
+
+#[test]
+fn staff_may_release_what_its_author_may_not_write() {
+    let district = District::new();
+    let (office, id, dot) = hostile(&district);
+    let hq = &district.hq.at;
+    told(hq, &["held", "release", &dot, "--by", "judge-1"]);
+    wait("what waited for it follows", || {
+        let phone = get(hq, &id)?["groups"]["contact"]["value"]["phone"].clone();
+        (phone == "+9647811111111").then_some(())
+    });
+    let both = same(&[&office.at, hq], &id);
+    assert_eq!(both["groups"]["national_number"]["value"], json!({"value": 666}));
+    counts(&district, &office, 0, 0);
+    let again = refusal(hq, &["held", "refuse", &dot, "--reason", "no"]);
+    assert!(again.contains(&dot), "{again}");
+    district.agree(&office);
+}
+
+fn held(at: &Installation) -> Vec<Value> {
+    items(at, &["held", "list"])
+}
+
+/// Does one of the warnings speak of held entries?
+fn warns_of_held(status: &Value) -> bool {
+    let warnings = status["warnings"].as_array().into_iter().flatten();
+    warnings.into_iter().any(|warning| warning.to_string().contains("held"))
+}
