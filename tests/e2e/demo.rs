@@ -1,4 +1,4 @@
-//! The demo, interrupted or killed, leaves nothing behind. (That it comes to its end, `.ci/run` shows.)
+//! The demo: what it tells, and that it leaves nothing behind.
 
 use crate::district::PATIENCE;
 use std::fs;
@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use tempfile::TempDir;
 use wasl_tests::clock;
-use wasl_tests::process::Daemon;
+use wasl_tests::process::{Daemon, finish};
 
 /// The demo with its files below `dir`, once its offices run.
 fn at_full_speed(dir: &Path, log: &Path) -> Daemon {
@@ -30,6 +30,30 @@ fn processes(dir: &Path) -> usize {
         line.contains(dir) && line.contains("\0run\0")
     });
     ours.count()
+}
+
+#[test]
+fn the_demo_shows_a_conflict_and_its_end_and_proves_that_all_ends_are_equal() {
+    let dir = TempDir::new().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wasl-demo"));
+    command.env("TMPDIR", dir.path());
+    let out = finish(command, b"").unwrap();
+    let told = String::from_utf8(out.stderr).unwrap();
+    let proven = String::from_utf8(out.stdout).unwrap();
+    assert!(out.status.success(), "{told}\n{proven}");
+    for said in [
+        "wasl record set ",
+        "wasl-hq record set ",
+        "both ends show the conflict in contact; what differs: phone",
+        "headquarters, clerk-1",
+        "at both ends the conflict is over",
+    ] {
+        assert_eq!(told.matches(said).count(), 1, "`{said}` is not once in\n{told}");
+    }
+    assert!(proven.contains("1344 are equal on both sides"), "{proven}");
+    assert!(proven.contains("both values were kept"), "{proven}");
+    assert_eq!(processes(dir.path()), 0);
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
 }
 
 #[test]
