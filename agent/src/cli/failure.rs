@@ -69,7 +69,13 @@ impl Failure {
     /// What the daemon refused.
     pub fn problem(what: &str, problem: &Problem) -> Self {
         let exit = if problem.passes() { Exit::Again } else { Exit::Failed };
-        Self::new(exit, format!("{what}: {}", problem.detail))
+        let failure = Self::new(exit, format!("{what}: {}", problem.detail));
+        match problem.code.as_str() {
+            "stale" => failure.help("somebody wrote meanwhile: look again, then decide anew"),
+            "not-your-group" => failure.help("ask headquarters to write it"),
+            "read-only" => failure.help("update the agent: a newer version wrote to this record"),
+            _ => failure,
+        }
     }
 
     /// Says it on stderr; the exit code.

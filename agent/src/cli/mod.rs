@@ -1,8 +1,15 @@
 //! The command line: one file a command. Results on stdout, everything else on stderr.
 
 mod client; // talks to the running daemon
+mod read; // what is only read, of a stopped daemon too
+mod plain; // values and moments for people
+mod siblings; // values in conflict, side by side
+mod conflict; // wasl conflict
+mod edit; // wasl record set and void
 mod enroll; // wasl enroll
 mod failure; // how a command fails
+mod held; // wasl held
+mod history; // wasl record history
 mod join; // wasl join
 mod journal; // wasl journal
 mod record; // wasl record
@@ -54,9 +61,15 @@ enum Command {
     Run(run::Args),
     /// Journal enrollments, one line of JSON each
     Enroll(enroll::Args),
-    /// Read records
+    /// Read and correct records
     #[command(subcommand)]
     Record(record::Command),
+    /// See and end conflicts
+    #[command(subcommand)]
+    Conflict(conflict::Command),
+    /// See what headquarters did not apply
+    #[command(subcommand)]
+    Held(held::Command),
     /// Say whether the office is well and synced
     Status,
     /// Try the link now and wait until headquarters has everything
@@ -84,6 +97,8 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Run(args) => run::run(place, &args),
         Command::Enroll(args) => enroll::enroll(place, &args),
         Command::Record(command) => record::record(place, &command),
+        Command::Conflict(command) => conflict::conflict(place, &command),
+        Command::Held(command) => held::held(place, &command),
         Command::Status => status::status(place),
         Command::Sync(args) => wait::sync(place, &args),
         Command::Wait(args) => wait::wait(place, &args),

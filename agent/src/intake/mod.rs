@@ -4,11 +4,13 @@
 //! It parses, packs and seals what is posted, and hands it to the engine; it holds no record and no
 //! lock. It knows nothing of the link, nor of what `status` says: the daemon hands both in.
 
+mod conflicts; // the records in conflict
 mod enroll; // many enrollments in one request, line by line
+mod held; // entries that HQ did not apply
 mod lines; // lines out of a stream of bytes
 mod prepare; // what the edge does for each enrollment
 mod problem; // what a caller is told when something is refused
-mod records; // one record posted, read, listed
+mod records; // one record posted, corrected, read, listed
 mod serve; // the sockets
 
 use std::fmt;
@@ -24,7 +26,9 @@ use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Semaphore, watch};
 
+pub use conflicts::ConflictList;
 pub use enroll::{Answer, IN_FLIGHT};
+pub use held::{HeldItem, HeldList, HeldState};
 pub use lines::{Line, Lines};
 pub use prepare::{Door, Unfit};
 pub use problem::Problem;
@@ -60,6 +64,9 @@ impl Intake {
         Router::new()
             .route("/v1/records", post(records::post).get(records::list))
             .route("/v1/records/{id}", get(records::get).patch(records::patch))
+            .route("/v1/records/{id}/history", get(records::history))
+            .route("/v1/conflicts", get(conflicts::list))
+            .route("/v1/held", get(held::list))
             .route("/v1/enroll", post(enroll::enroll))
             .route("/v1/status", get(status))
             .route("/v1/sync", post(sync))

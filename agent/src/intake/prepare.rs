@@ -6,7 +6,7 @@ use wasl_protocol::entry::Edit;
 use wasl_protocol::frame::{Kind, Sealed};
 use wasl_protocol::id::{OfficeId, RecordId};
 use wasl_protocol::pack::Packer;
-use wasl_protocol::record::{Draft, DraftError, VersionVector};
+use wasl_protocol::record::{Correction, Draft, DraftError, VersionVector};
 
 use crate::engine::{Change, Handle, Prepared};
 use crate::seam::World;
@@ -64,10 +64,10 @@ impl Door {
         read: VersionVector,
         text: &[u8],
     ) -> Result<Change, Unfit> {
-        let groups = Draft::parse_correction(text)?;
+        let Correction { groups, operator } = Correction::parse(text, &self.office)?;
         let named = groups.keys().cloned().collect();
         let at = self.world.clock.unix();
-        let edit = Edit { record, at, operator: None, opening: None, groups };
+        let edit = Edit { record, at, operator, opening: None, groups };
         Ok(Change { record, read, groups: named, sealed: self.seal(&edit) })
     }
 

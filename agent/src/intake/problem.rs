@@ -4,6 +4,7 @@ use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
+use wasl_protocol::json::JsonError;
 use wasl_protocol::limits;
 use wasl_protocol::record::DraftError;
 
@@ -58,9 +59,22 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, "not-found", "Not found", detail)
     }
 
+    /// What is stored of a record does not read.
+    pub fn damaged() -> Self {
+        let detail = "its stored bytes do not read; run `wasl journal verify`";
+        let status = StatusCode::INTERNAL_SERVER_ERROR;
+        Self::new(status, "damaged", "The record is damaged", detail)
+    }
+
     /// May the caller simply try again?
     pub fn passes(&self) -> bool {
         matches!(self.status, 429 | 503)
+    }
+}
+
+impl From<JsonError> for Problem {
+    fn from(_: JsonError) -> Self {
+        Self::damaged()
     }
 }
 
@@ -68,7 +82,7 @@ impl From<Unfit> for Problem {
     fn from(unfit: Unfit) -> Self {
         match unfit {
             Unfit::Draft(DraftError::TooLong(_)) => Self::too_long(),
-            Unfit::Draft(e @ DraftError::NotYours(_)) => {
+            Unfit::Draft(e @ (DraftError::NotYours(_) | DraftError::Grants(_))) => {
                 let (code, title) = ("not-your-group", "Not your group");
                 Self::new(StatusCode::FORBIDDEN, code, title, e.to_string())
             }
@@ -93,6 +107,7 @@ impl From<Refused> for Problem {
             }
             Refused::Unknown => (StatusCode::NOT_FOUND, "not-found", "Not found"),
             Refused::Stale(_) => (StatusCode::PRECONDITION_FAILED, "stale", "Read it again"),
+            Refused::ReadOnly => (StatusCode::CONFLICT, "read-only", "Read only here"),
             Refused::DiskFull => (StatusCode::SERVICE_UNAVAILABLE, "disk-full", "Not stored"),
             Refused::Poisoned => (StatusCode::SERVICE_UNAVAILABLE, "disk-failed", "Not stored"),
             Refused::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy", "Not stored"),

@@ -1,4 +1,4 @@
-//! One record posted, read, listed.
+//! One record posted, corrected, read, listed.
 
 use std::sync::Arc;
 
@@ -9,13 +9,14 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
-use wasl_protocol::id::{FormNumber, Head, JournalId, RecordId};
+use wasl_protocol::id::{FormNumber, Head, JournalId, OfficeId, RecordId};
+use wasl_protocol::json::JsonError;
 use wasl_protocol::limits;
-use wasl_protocol::record::{Blobs, HqState, RecordReport, Token, report};
+use wasl_protocol::record::{self, Blobs, HistoryReport, HqState, RecordReport, Token, report};
 use wasl_protocol::units::Seq;
 
 use super::{Intake, Problem, want_type};
-use crate::engine::{Enrolled, Found, Listed};
+use crate::engine::{Enrolled, Found, Listed, Refused};
 
 /// How many records one page of the list holds, unless fewer are asked for.
 const PAGE_RECORDS: u64 = 1000;
@@ -67,7 +68,7 @@ pub(super) async fn post(
     let prepared = intake.door.prepare(&text)?;
     let form_number = prepared.form_number.clone();
     let waits = intake.door.handle.enroll(prepared).await?;
-    let enrolled = waits.await.map_err(|_| crate::engine::Refused::Stopped)??;
+    let enrolled = waits.await.map_err(|_| Refused::Stopped)??;
     let report = EnrolledReport::new(form_number, &enrolled);
     Ok((report.status(), Json(report)).into_response())
 }
@@ -80,7 +81,7 @@ pub(super) async fn patch(
     body: Body,
 ) -> Result<Json<RecordReport>, Problem> {
     want_type(&headers, "application/json")?;
-    let record: RecordId = id.parse().map_err(|e| bad_request(&format!("id: {e}")))?;
+    let record = read_id(&id)?;
     let token = read_token(&headers)?;
     let text = to_bytes(body, limits::POSTED_BYTES).await.map_err(|_| Problem::too_long())?;
     {
@@ -106,15 +107,21 @@ pub(super) async fn get(
     State(intake): State<Arc<Intake>>,
     Path(id): Path<String>,
 ) -> Result<Json<RecordReport>, Problem> {
-    let id: RecordId = id.parse().map_err(|e| bad_request(&format!("id: {e}")))?;
-    let found = intake.door.handle.record(id).await?;
-    let found = found.ok_or_else(|| Problem::not_found("this office has no such record"))?;
-    let damaged = |_| {
-        let (code, title) = ("damaged", "The record is damaged");
-        let detail = "its stored bytes do not read; run `wasl journal verify`";
-        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, code, title, detail)
-    };
-    found.report().map(Json).map_err(damaged)
+    let found = intake.door.handle.record(read_id(&id)?).await?;
+    Ok(Json(found.ok_or(Refused::Unknown)?.report()?))
+}
+
+pub(super) async fn history(
+    State(intake): State<Arc<Intake>>,
+    Path(id): Path<String>,
+) -> Result<Json<HistoryReport>, Problem> {
+    let told = intake.door.handle.history(read_id(&id)?).await?;
+    let (origin, acts) = told.ok_or(Refused::Unknown)?;
+    Ok(Json(record::history(&origin, acts)?))
+}
+
+fn read_id(text: &str) -> Result<RecordId, Problem> {
+    text.parse().map_err(|e| bad_request(&format!("id: {e}")))
 }
 
 impl Found {
@@ -122,8 +129,9 @@ impl Found {
     ///
     /// # Errors
     /// If the stored bytes are damaged.
-    pub fn report(&self) -> Result<RecordReport, wasl_protocol::json::JsonError> {
-        report(&self.state, hq(self.stored, self.stable), Blobs::None)
+    pub fn report(&self) -> Result<RecordReport, JsonError> {
+        let told = report(&self.state, hq(self.stored, self.stable), Blobs::None)?;
+        Ok(RecordReport { read_only: self.read_only, ..told })
     }
 }
 
@@ -135,17 +143,23 @@ fn hq(stored: bool, stable: bool) -> HqState {
     }
 }
 
-/// Which part of the list.
+/// Which part of a list.
 #[derive(Debug, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Page {
+    #[serde(default)]
     skip: u64,
-    limit: u64,
+    limit: Option<u64>,
 }
 
-impl Default for Page {
-    fn default() -> Self {
-        Self { skip: 0, limit: PAGE_RECORDS }
+impl Page {
+    /// What to skip, and how many follow: `most`, unless fewer are asked for.
+    pub fn range(
+        page: Result<Query<Self>, QueryRejection>,
+        most: u64,
+    ) -> Result<(u64, u64), Problem> {
+        let Query(page) = page.map_err(|e| bad_request(&e.body_text()))?;
+        Ok((page.skip, page.limit.unwrap_or(most).clamp(1, most)))
     }
 }
 
@@ -173,14 +187,19 @@ pub struct ListItem {
     pub id: RecordId,
     /// The number on the form.
     pub form_number: FormNumber,
+    /// The office that opened it.
+    pub office: OfficeId,
+    /// Does some group hold two values that differ?
+    pub conflict: bool,
     /// Has HQ all of it that was written here? `pending` or `stored`.
     pub hq: String,
 }
 
 impl From<Listed> for ListItem {
     fn from(listed: Listed) -> Self {
-        let hq = if listed.stored { "stored" } else { "pending" };
-        Self { id: listed.record, form_number: listed.form_number, hq: hq.to_owned() }
+        let Listed { record: id, form_number, office, conflict, stored } = listed;
+        let hq = if stored { "stored" } else { "pending" }.to_owned();
+        Self { id, form_number, office, conflict, hq }
     }
 }
 
@@ -188,11 +207,9 @@ pub(super) async fn list(
     State(intake): State<Arc<Intake>>,
     page: Result<Query<Page>, QueryRejection>,
 ) -> Result<Json<RecordList>, Problem> {
-    let Query(page) = page.map_err(|e| bad_request(&e.body_text()))?;
-    let limit = page.limit.clamp(1, PAGE_RECORDS);
-    let items: Vec<ListItem> =
-        intake.door.handle.list(page.skip, limit).await?.into_iter().map(Into::into).collect();
-    let next = (items.len() as u64 == limit).then(|| page.skip.saturating_add(limit));
+    let (skip, limit) = Page::range(page, PAGE_RECORDS)?;
+    let (listed, next) = intake.door.handle.list(skip, limit).await?;
+    let items = listed.into_iter().map(Into::into).collect();
     Ok(Json(RecordList { schema: RecordList::SCHEMA.to_owned(), items, next }))
 }
 

@@ -61,7 +61,11 @@ pub fn build(
         agent: known.agent.clone(),
         link: link_status(link),
         sync: sync_status(facts, link, clocks),
-        records: RecordsStatus { total: facts.records, conflicts: facts.conflicts },
+        records: RecordsStatus {
+            total: facts.records,
+            conflicts: facts.conflicts,
+            read_only: facts.read_only,
+        },
         journal: JournalStatus {
             bytes: facts.journal_bytes,
             free_bytes: facts.free_bytes,
@@ -129,6 +133,7 @@ fn sync_status(facts: &Facts, link: &LinkFacts, clocks: Clocks) -> SyncStatus {
         last_ack_at: facts.last_ack_at.map(timestamp),
         eta_s: clocks.sync_eta_s,
         held: facts.held,
+        refused: facts.refused,
         level_at: link.level_at.map(timestamp),
         level_kicks: link.level_kicks,
     }

@@ -139,6 +139,9 @@ pub struct SyncStatus {
     pub eta_s: Option<u64>,
     /// How many of our entries HQ holds back.
     pub held: u64,
+    /// How many of our entries HQ has refused.
+    #[serde(default)]
+    pub refused: u64,
     /// When HQ last said that all it had for this office is on this disk.
     pub level_at: Option<Timestamp>,
     /// How many calls of `wasl sync` that word of HQ's has answered since the daemon started.
@@ -152,6 +155,9 @@ pub struct RecordsStatus {
     pub total: u64,
     /// How many of them are in conflict.
     pub conflicts: u64,
+    /// How many of them are not written here: a newer version wrote what this one cannot read.
+    #[serde(default)]
+    pub read_only: u64,
 }
 
 /// The journal and its disk.

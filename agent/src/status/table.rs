@@ -27,13 +27,10 @@ pub fn table(status: &Status, now: Timestamp, style: Style) -> String {
         harmless(&names),
         harmless(&status.summary)
     );
-    let records = &status.records;
-    let records =
-        format!("{}, {} in conflict", thousands(records.total), thousands(records.conflicts));
     for (name, text) in [
         ("Link", link(&status.link, now)),
         ("Sync", sync(status, now)),
-        ("Records", records),
+        ("Records", records(status)),
         ("Journal", journal(status)),
         ("Clock", clock(status)),
         ("Agent", agent(status, now)),
@@ -128,6 +125,12 @@ fn sync(status: &Status, now: Timestamp) -> String {
         None => text.push_str("; no receipt yet"),
     }
     text
+}
+
+fn records(status: &Status) -> String {
+    let r = &status.records;
+    let text = format!("{}, {} in conflict", thousands(r.total), thousands(r.conflicts));
+    if r.conflicts > 0 { text + " (see them: `wasl conflict list`)" } else { text }
 }
 
 fn journal(status: &Status) -> String {

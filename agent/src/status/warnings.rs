@@ -28,6 +28,8 @@ pub(super) fn warnings(
         link_down(known, link, clocks),
         clock(known, link),
         held(facts),
+        refused_entries(facts),
+        newer(facts),
     ];
     let mut all: Vec<_> = all.into_iter().flatten().collect();
     all.sort_by_key(|w| std::cmp::Reverse(w.severity));
@@ -158,9 +160,27 @@ fn held(facts: &Facts) -> Option<Warning> {
     if facts.held == 0 {
         return None;
     }
-    let text = format!("{} entries are stored at HQ and not applied", facts.held);
-    let action = "call headquarters: `wasl-hq held list`";
-    Some(warning("held", Severity::Warn, "HQ holds entries back", text, action))
+    let text = format!("{} stored at HQ and not applied", facts.held);
+    let (title, action) = ("HQ holds entries back", "see why and what to do: `wasl held list`");
+    Some(warning("held", Severity::Warn, title, text, action))
+}
+
+fn refused_entries(facts: &Facts) -> Option<Warning> {
+    if facts.refused == 0 {
+        return None;
+    }
+    let text = format!("{} that do not count, by a decision of HQ's staff", facts.refused);
+    let (title, action) = ("HQ has refused entries", "see the reasons: `wasl held list`");
+    Some(warning("refused-entries", Severity::Warn, title, text, action))
+}
+
+fn newer(facts: &Facts) -> Option<Warning> {
+    if facts.read_only == 0 {
+        return None;
+    }
+    let (title, action) = ("a newer version writes what this one cannot read", "update the agent");
+    let text = format!("{} kept as HQ sent them, not to be changed here", facts.read_only);
+    Some(warning("newer", Severity::Warn, title, text, action))
 }
 
 fn severity(

@@ -1,0 +1,58 @@
+//! Values, names and moments as people read them on a terminal.
+
+use comfy_table::{ContentArrangement, Table, presets};
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::status::harmless;
+
+/// How wide a table may become, in columns: what fits on every terminal and on paper.
+pub(super) const WIDTH_COLUMNS: u16 = 100;
+
+/// What stands in place of a value that is not there.
+pub(super) const NOTHING: &str = "(none)";
+
+/// LEFT-TO-RIGHT MARK: no text turns the direction of what stands beyond it.
+const MARK: char = '\u{200e}';
+
+/// A value: text as it is, anything else as JSON.
+pub(super) fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => harmless(text),
+        other => harmless(&other.to_string()),
+    }
+}
+
+/// Text that may be Arabic, to stand beside other text that may be: a terminal that turns the
+/// direction of one would else turn both as a whole, and they would change places.
+pub(super) fn apart(text: &str) -> String {
+    if text.is_ascii() { text.to_owned() } else { format!("{MARK}{text}{MARK}") }
+}
+
+/// The same of a value that may be missing, cut after so many characters.
+pub(super) fn short(value: Option<&Value>, chars: usize) -> String {
+    let text = value.map_or(NOTHING.to_owned(), plain);
+    match text.char_indices().nth(chars) {
+        Some((end, _)) => apart(&format!("{}…", &text[..end])),
+        None => apart(&text),
+    }
+}
+
+/// Milliseconds since 1970 to the minute, in UTC.
+pub(super) fn moment(at_ms: &Value) -> String {
+    let at = at_ms.as_i64().and_then(|ms| Timestamp::from_millisecond(ms).ok());
+    at.map_or("(no time)".to_owned(), minute)
+}
+
+/// A moment to the minute, in UTC.
+pub(super) fn minute(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%MZ").to_string()
+}
+
+/// Rows whose columns line up, as wide as they are, each indented by two.
+pub(super) fn rows<const N: usize>(rows: impl IntoIterator<Item = [String; N]>) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    table.add_rows(rows);
+    table.lines().map(|line| format!(" {}\n", line.trim_end())).collect()
+}
