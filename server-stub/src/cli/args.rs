@@ -4,7 +4,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
-use wasl_protocol::id::{OfficeId, RecordId};
+use wasl_protocol::id::{Dot, GroupName, OfficeId, RecordId};
+use wasl_protocol::private::Private;
+
+use super::edit::{Setting, setting, value};
 
 /// The data dir that the service's unit has.
 const DATA_DIR: &str = "/var/lib/wasl-hq";
@@ -35,6 +38,12 @@ pub(super) enum Command {
     /// The records, as HQ has them
     #[command(subcommand)]
     Record(RecordCommand),
+    /// Records in which several hands wrote the same group: which value counts
+    #[command(subcommand)]
+    Conflict(ConflictCommand),
+    /// Entries that HQ stored and did not apply
+    #[command(subcommand)]
+    Held(HeldCommand),
     /// The offices' journals
     #[command(subcommand)]
     Journal(JournalCommand),
@@ -107,6 +116,110 @@ pub(super) enum RecordCommand {
         #[arg(long, value_name = "ID")]
         office: Option<OfficeId>,
     },
+    /// Change fields of one record
+    Set {
+        /// Which record
+        id: RecordId,
+        /// What to change; a value is JSON if it parses, else text
+        #[arg(value_name = "GROUP.FIELD=VALUE", required = true, value_parser = setting)]
+        settings: Vec<Setting>,
+        #[command(flatten)]
+        by: By,
+    },
+    /// Say that a record does not count; nothing of it is deleted
+    Void {
+        /// Which record
+        id: RecordId,
+        /// Why it does not count
+        #[arg(long, value_name = "TEXT")]
+        why: String,
+        #[command(flatten)]
+        by: By,
+    },
+    /// Show who wrote what into a record, and when
+    History {
+        /// Which record
+        id: RecordId,
+    },
+    /// Let another office see and edit a record
+    Grant {
+        /// Which record
+        id: RecordId,
+        /// Which office
+        office: OfficeId,
+        /// No longer: the office's grant ends
+        #[arg(long)]
+        end: bool,
+        #[command(flatten)]
+        by: By,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ConflictCommand {
+    /// List the records in conflict, their values side by side
+    List,
+    /// End the conflict of one group
+    Resolve {
+        /// Which record
+        id: RecordId,
+        /// Which group
+        group: GroupName,
+        /// Take the value that this edit wrote
+        #[arg(long, value_name = "DOT", required_unless_present = "value")]
+        take: Option<Dot>,
+        /// Write this value instead
+        #[arg(long, value_name = "JSON", conflicts_with = "take", value_parser = value)]
+        value: Option<serde_json::Value>,
+        #[command(flatten)]
+        by: By,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum HeldCommand {
+    /// List the entries that are held, and what each waits for
+    List,
+    /// Show what a held entry says beside what the record has
+    Show {
+        /// Which entry
+        dot: Dot,
+    },
+    /// Let a held entry count
+    Release {
+        /// Which entry
+        dot: Dot,
+        /// Without waiting for what its author had seen: at worst a conflict comes of it
+        #[arg(long)]
+        as_is: bool,
+        #[command(flatten)]
+        by: By,
+    },
+    /// Say that a held entry does not count; its office is told why
+    Refuse {
+        /// Which entry
+        dot: Dot,
+        /// Why
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+        #[command(flatten)]
+        by: By,
+    },
+}
+
+/// Who does it.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct By {
+    /// Who does it: goes into the record's history
+    #[arg(long = "by", value_name = "NAME", env = "USER", hide_env_values = true)]
+    name: Option<String>,
+}
+
+impl By {
+    /// The name, where there is one.
+    pub fn operator(self) -> Option<Private<String>> {
+        self.name.filter(|name| !name.trim().is_empty()).map(Private)
+    }
 }
 
 #[derive(Debug, Subcommand)]

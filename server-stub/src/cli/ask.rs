@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1;
+use hyper::http::request::Builder;
 use hyper::{Method, Request, Response, header};
 use hyper_util::rt::TokioIo;
 use serde::Serialize;
@@ -53,7 +54,7 @@ impl Asker {
 
     /// Reads a document. Of a stopped HQ it comes from the database.
     pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
-        self.call(Method::GET, path, Full::default()).await
+        self.call(Request::get(path), Full::default()).await
     }
 
     /// Changes something; only a running HQ can.
@@ -62,24 +63,39 @@ impl Asker {
         path: &str,
         body: &impl Serialize,
     ) -> Result<T, Failure> {
+        self.send(Request::post(path), body).await
+    }
+
+    /// Replaces what `token` says was read; only a running HQ can.
+    pub async fn patch<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        token: &str,
+        body: &impl Serialize,
+    ) -> Result<T, Failure> {
+        self.send(Request::patch(path).header(header::IF_MATCH, token), body).await
+    }
+
+    async fn send<T: DeserializeOwned>(
+        &self,
+        request: Builder,
+        body: &impl Serialize,
+    ) -> Result<T, Failure> {
         let body = serde_json::to_vec(body).expect("our documents are JSON");
-        self.call(Method::POST, path, Full::from(body)).await
+        self.call(request, Full::from(body)).await
     }
 
     async fn call<T: DeserializeOwned>(
         &self,
-        method: Method,
-        path: &str,
+        request: Builder,
         body: Full<Bytes>,
     ) -> Result<T, Failure> {
-        let reading = method == Method::GET;
-        let request = Request::builder()
-            .method(method)
-            .uri(path)
+        let request = request
             .header(header::HOST, "wasl-hq")
             .header(header::CONTENT_TYPE, "application/json")
             .body(body)
-            .expect("a path of ours is a URI");
+            .expect("a path of ours is a URI, and a token a header");
+        let reading = request.method() == Method::GET;
         let (status, bytes) = match self.door().await? {
             Door::Running(stream) => over(stream, request).await?,
             Door::Stopped(console) => {
@@ -116,8 +132,8 @@ impl Asker {
 
     async fn stopped(&self) -> Result<Console, Failure> {
         let keys = HqKeys::load(&self.dir)?;
-        let (path, unwrap) = (self.dir.join(DATABASE), keys.unwrap_key().clone());
-        let store = Store::read_only(&path, unwrap, self.world.clone()).await?;
+        let path = self.dir.join(DATABASE);
+        let store = Store::read_only(&path, &keys, self.world.clone()).await?;
         Ok(Console { store, world: self.world.clone(), live: None })
     }
 }

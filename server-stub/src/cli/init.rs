@@ -28,7 +28,7 @@ pub(super) async fn init(dir: &Path, init: &Init, world: &World) -> Result<(), F
         .create(dir)
         .map_err(|e| Failure::io(dir, &e))?;
     let (keys, secret) = HqKeys::generate(world);
-    let store = Store::open(&dir.join(DATABASE), keys.unwrap_key().clone(), world.clone()).await?;
+    let store = Store::open(&dir.join(DATABASE), &keys, world.clone()).await?;
     store.close().await;
     let settings = Settings { listen: init.listen, public: init.public.clone() };
     if fs::exists(dir.join(crate::settings::FILE)).is_ok_and(|there| !there) {

@@ -9,7 +9,11 @@ mod table; // what people read
 mod init; // keys and database
 mod journal; // journal verify
 mod office; // office add, list, show, token, revoke
-mod record; // record get, list
+mod record; // record get, list, history
+mod edit; // record set, void, grant
+mod beside; // values side by side
+mod conflict; // conflict list, resolve
+mod held; // held list, show, release, refuse
 mod run; // the daemon
 mod status; // how it is
 
@@ -56,6 +60,8 @@ async fn ask(asker: &Asker, command: Command) -> Result<(), Failure> {
     match command {
         Command::Office(command) => office::office(asker, command).await,
         Command::Record(command) => record::record(asker, command).await,
+        Command::Conflict(command) => conflict::conflict(asker, command).await,
+        Command::Held(command) => held::held(asker, command).await,
         Command::Journal(command) => journal::journal(asker, command).await,
         Command::Status => status::status(asker).await,
         Command::Init(_) | Command::Run(_) => unreachable!("dispatched before"),

@@ -1,20 +1,32 @@
-//! `record get / list`.
+//! `record get / list / history`.
 
-use serde_json::Value;
+use std::collections::BTreeMap;
 
-use crate::console::RecordList;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use wasl_protocol::id::{GroupName, RecordId};
+use wasl_protocol::record::{ActReport, Counts, SiblingReport};
+
+use crate::console::{RecordLine, RecordList};
+use crate::status::timestamp;
 
 use super::args::RecordCommand;
 use super::ask::Asker;
-use super::failure::Failure;
-use super::table::{harmless, table};
+use super::beside::side_by_side;
+use super::conflict::columns;
+use super::edit;
+use super::failure::{FAILED, Failure};
+use super::table::{cut, harmless, indented, moment, or_dash, plain, table};
+
+/// How many characters of a value a line of the history shows.
+const VALUE_CHARS: usize = 30;
 
 /// Does what was said about records.
 pub(super) async fn record(asker: &Asker, command: RecordCommand) -> Result<(), Failure> {
     match command {
         RecordCommand::Get { id } => {
             let record: Value = asker.get(&format!("/v1/records/{id}")).await?;
-            asker.show(&record, people)?;
+            asker.show(&record, people)
         }
         RecordCommand::List { office } => {
             let of = office.map(|o| format!("office={o}&")).unwrap_or_default();
@@ -25,44 +37,130 @@ pub(super) async fn record(asker: &Asker, command: RecordCommand) -> Result<(), 
                 list.items.extend(page.items);
                 list.next = page.next;
             }
-            asker.show(&list, lines)?;
+            asker.show(&list, lines)
+        }
+        RecordCommand::History { id } => history(asker, id).await,
+        RecordCommand::Set { id, settings, by } => {
+            edit::set(asker, id, &settings, by.operator()).await
+        }
+        RecordCommand::Void { id, why, by } => edit::void(asker, id, &why, by.operator()).await,
+        RecordCommand::Grant { id, office, end, by } => {
+            edit::grant(asker, id, (office, end), by.operator()).await
         }
     }
-    Ok(())
 }
 
 fn lines(list: &RecordList) -> String {
-    let row = |r: &crate::console::RecordLine| {
+    let row = |r: &RecordLine| {
         let conflict = if r.conflict { "conflict" } else { "-" };
         [r.id.to_string(), r.office.to_string(), conflict.to_owned(), r.form_number.to_string()]
     };
     table(["record", "office", "conflict", "form number"], list.items.iter().map(row).collect())
 }
 
-/// The record, group by group; each value on one line, as JSON.
-fn people(record: &Value) -> String {
-    let text = |field: &str| record[field].as_str().unwrap_or("-").to_owned();
+/// The record, group by group; each value on one line, those in conflict side by side.
+pub(super) fn people(record: &Value) -> String {
+    let text = |field: &str| plain(record.get(field).unwrap_or(&Value::from("-")));
+    let yes = |field: &str| if record[field] == true { "yes" } else { "no" };
     let mut out = vec![
         format!("record       {}", text("id")),
         format!("form number  {}", text("form_number")),
         format!("office       {}", text("office")),
-        format!("conflict     {}", if record["conflict"] == true { "yes" } else { "no" }),
+        format!("conflict     {}", yes("conflict")),
+        format!("void         {}", yes("void")),
         format!("at HQ        {}", text("hq")),
     ];
     for (name, group) in record["groups"].as_object().into_iter().flatten() {
-        out.push(format!("{name}  ({})", group["dot"].as_str().unwrap_or("-")));
-        match group["value"].as_object() {
-            Some(fields) => out.extend(fields.iter().map(|(f, v)| format!("  {f}: {}", plain(v)))),
-            None => out.push(format!("  {}", plain(&group["value"]))),
-        }
-        for s in group["siblings"].as_array().into_iter().flatten() {
-            let office = s["office"].as_str().unwrap_or("-");
-            out.push(format!("  sibling by {office}: {}", s["value"]));
+        let siblings: Result<Vec<SiblingReport>, _> =
+            serde_json::from_value(group["siblings"].clone());
+        match siblings {
+            Ok(siblings) if !siblings.is_empty() => {
+                out.push(format!("{name}  (in conflict: {} values)", siblings.len()));
+                out.push(indented(&side_by_side(&columns(&siblings)), 2));
+            }
+            _ => {
+                out.push(format!("{name}  ({})", group["dot"].as_str().unwrap_or("-")));
+                out.extend(fields(&group["value"]));
+            }
         }
     }
     harmless(&out.join("\n"))
 }
 
-fn plain(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned)
+fn fields(value: &Value) -> Vec<String> {
+    match value.as_object() {
+        Some(fields) => fields.iter().map(|(f, v)| format!("  {f}: {}", plain(v))).collect(),
+        None => vec![format!("  {}", plain(value))],
+    }
+}
+
+/// The part of `record history --json` that people read.
+#[derive(Deserialize)]
+struct History {
+    items: Vec<ActReport>,
+}
+
+async fn history(asker: &Asker, id: RecordId) -> Result<(), Failure> {
+    let document: Value = asker.get(&format!("/v1/records/{id}/history")).await?;
+    let history: History = serde_json::from_value(document.clone())
+        .map_err(|e| Failure::new(FAILED, "HQ's answer", e).help("versions may not fit"))?;
+    asker.show(&document, |_| edits(history.items))
+}
+
+/// One line an edit; what it changed besides stands below.
+fn edits(items: Vec<ActReport>) -> String {
+    let mut before = BTreeMap::new();
+    let mut rows = Vec::with_capacity(items.len());
+    for act in items {
+        let marked = match act.counts {
+            Counts::Applied => "",
+            Counts::Held => "HELD ",
+            Counts::Refused => "REFUSED ",
+        };
+        let what = format!("{marked}{}", changes(&before, &act).join("\n"));
+        rows.push([
+            moment(timestamp(act.at)),
+            act.office.to_string(),
+            cut(
+                &or_dash(act.operator.as_ref().map(|name| plain(&Value::from(&*name.0)))),
+                VALUE_CHARS,
+            ),
+            act.dot.to_string(),
+            what,
+        ]);
+        if act.counts == Counts::Applied {
+            before.extend(act.groups);
+        }
+    }
+    table(["time", "office", "operator", "dot", "what changed"], rows)
+}
+
+/// What an edit changed: `group.field: old -> new`; of the first edit only the groups.
+fn changes(before: &BTreeMap<GroupName, Value>, act: &ActReport) -> Vec<String> {
+    if before.is_empty() {
+        let groups: Vec<_> = act.groups.keys().map(ToString::to_string).collect();
+        return vec![format!("opened with {}", groups.join(", "))];
+    }
+    if act.changed.is_empty() {
+        let groups: Vec<_> = act.groups.keys().map(ToString::to_string).collect();
+        return vec![format!("{}: the same value again", groups.join(", "))];
+    }
+    act.changed.iter().map(|place| change(place, before, &act.groups)).collect()
+}
+
+fn change(
+    place: &str,
+    before: &BTreeMap<GroupName, Value>,
+    after: &BTreeMap<GroupName, Value>,
+) -> String {
+    let at = |groups: &BTreeMap<GroupName, Value>| {
+        let (group, field) = place.split_once('.').map_or((place, None), |(g, f)| (g, Some(f)));
+        let value = groups.iter().find(|(name, _)| name.as_str() == group).map(|(_, v)| v);
+        let value = match field {
+            Some(field) => value.and_then(Value::as_object).and_then(|o: &Map<_, _>| o.get(field)),
+            None => value,
+        };
+        value.map_or("-".to_owned(), |v| cut(&plain(v), VALUE_CHARS))
+    };
+    format!("{}: {} -> {}", cut(place, VALUE_CHARS * 2), at(before), at(after))
 }

@@ -1,10 +1,10 @@
 //! `status`.
 
-use crate::status::{OfficeStatus, Status};
+use crate::status::{OfficeStatus, Severity, Status, Warning};
 
 use super::ask::Asker;
 use super::failure::Failure;
-use super::table::{ago, facts, or_dash, table};
+use super::table::{ago, facts, harmless, or_dash, table};
 
 /// Shows how HQ and its offices are.
 pub(super) async fn status(asker: &Asker) -> Result<(), Failure> {
@@ -24,8 +24,9 @@ fn people(s: &Status) -> String {
         ("records", format!("{}, {} in conflict", t.records, t.conflicts)),
         ("entries held", t.held.to_string()),
     ]);
+    let warnings: String = s.warnings.iter().map(wrong).collect();
     if s.offices.is_empty() {
-        return format!("{head}\n\nNo offices yet: `wasl-hq office add ID` adds one.");
+        return format!("{head}\n\nNo offices yet: `wasl-hq office add ID` adds one.{warnings}");
     }
     let row = |o: &OfficeStatus| {
         [
@@ -35,10 +36,31 @@ fn people(s: &Status) -> String {
             o.stored_seq.to_string(),
             or_dash(o.backlog),
             o.held.to_string(),
+            o.conflicts.to_string(),
             o.records.to_string(),
             o.name_ar.clone(),
         ]
     };
-    let headings = ["office", "state", "last seen", "stored", "backlog", "held", "records", "name"];
-    format!("{head}\n\n{}", table(headings, s.offices.iter().map(row).collect()))
+    let headings = [
+        "office",
+        "state",
+        "last seen",
+        "stored",
+        "backlog",
+        "held",
+        "conflicts",
+        "records",
+        "name",
+    ];
+    format!("{head}\n\n{}{warnings}", table(headings, s.offices.iter().map(row).collect()))
+}
+
+/// What is wrong, and what to do.
+fn wrong(w: &Warning) -> String {
+    let word = match w.severity {
+        Severity::Info => "INFO",
+        Severity::Warn => "WARN",
+        Severity::Crit => "CRIT",
+    };
+    harmless(&format!("\n\n{word}  {} [{}]: {}\n      -> {}", w.title, w.code, w.text, w.action))
 }

@@ -2,6 +2,7 @@
 
 use comfy_table::{ContentArrangement, Table, presets};
 use jiff::Timestamp;
+use serde_json::Value;
 
 /// A table under these headings. Names in Arabic belong into the last column: a terminal that turns
 /// their direction then has nothing beside them to turn along.
@@ -17,17 +18,22 @@ pub(super) fn table<const N: usize>(headings: [&str; N], rows: Vec<[String; N]>)
 
 /// Facts under one another, each with its name.
 pub(super) fn facts(rows: Vec<(&str, String)>) -> String {
+    facts_of(rows.into_iter().map(|(name, fact)| vec![name.to_owned(), fact]).collect())
+}
+
+/// The same with several facts for each name.
+pub(super) fn facts_of(rows: Vec<Vec<String>>) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-    for (name, fact) in rows {
-        table.add_row([name.to_owned(), harmless(&fact)]);
+    for row in rows {
+        table.add_row(row.iter().map(|cell| harmless(cell)));
     }
     trimmed(&table)
 }
 
 fn trimmed(table: &Table) -> String {
     let lines: Vec<_> =
-        table.lines().map(|l| l.trim_end().trim_start_matches(' ').to_owned()).collect();
+        table.lines().map(|l| l.strip_prefix(' ').unwrap_or(&l).trim_end().to_owned()).collect();
     lines.join("\n")
 }
 
@@ -38,6 +44,36 @@ pub(super) fn harmless(text: &str) -> String {
             || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
     text.chars().map(|c| if bad(c) { '\u{fffd}' } else { c }).collect()
+}
+
+/// A value on one line: text as it is, anything else as JSON.
+pub(super) fn plain(value: &Value) -> String {
+    let text = value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
+    harmless(&text).replace('\n', " ")
+}
+
+/// The same cut to so many characters, to stand beside other values.
+pub(super) fn cut(text: &str, chars: usize) -> String {
+    match text.char_indices().nth(chars) {
+        Some(_) => apart(&(text.chars().take(chars.saturating_sub(1)).collect::<String>() + "…")),
+        None => apart(text),
+    }
+}
+
+/// Text that may be Arabic, between marks (U+200E): a terminal that turns the direction of two such
+/// texts would else turn them as one, and they would change places.
+fn apart(text: &str) -> String {
+    if text.is_ascii() { text.to_owned() } else { format!("\u{200e}{text}\u{200e}") }
+}
+
+/// Lines with so many spaces before each.
+pub(super) fn indented(text: &str, spaces: usize) -> String {
+    text.lines().map(|line| format!("{:spaces$}{line}", "")).collect::<Vec<_>>().join("\n")
+}
+
+/// A moment to the second.
+pub(super) fn moment(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
 }
 
 /// How long ago something was, as people say it.

@@ -4,9 +4,12 @@
 //! It knows nothing of QUIC nor of how answers are shown. Whoever can open the socket may do
 //! everything: it is its owner's alone.
 
+mod conflicts; // records in conflict
+mod edits; // what headquarters changes in a record
+mod held; // entries that are not applied: list, show, release, refuse
 mod offices; // add, list, show, token, revoke
 mod problem; // what a caller is told when something is refused
-mod records; // states as HQ has them
+mod records; // states as HQ has them, and how they came about
 mod verify; // journals, walked from their start
 #[cfg(test)]
 mod tests; // the routes, without a socket
@@ -14,7 +17,7 @@ mod tests; // the routes, without a socket
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
-use axum::extract::State;
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{Request, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -23,17 +26,22 @@ use tokio::net::UnixListener;
 use tokio::sync::watch;
 use tower::ServiceExt;
 use wasl_protocol::join::TransportKey;
+use wasl_protocol::private::Private;
+use wasl_protocol::{json, limits};
 
 use crate::seam::World;
 use crate::status::{Running, Status};
 use crate::store::Store;
 
+pub use conflicts::ConflictList;
+pub use edits::NewGrant;
+pub use held::{Beside, HeldDocument, HeldItem, HeldList, Refusal, Release, VerdictReport};
 pub use offices::{NewOffice, OfficeDocument, OfficeList, TokenDocument};
 pub use problem::Problem;
 pub use records::{RecordLine, RecordList};
 pub use verify::{JournalReport, VerifyReport};
 
-/// The longest body of a request, in bytes: an office and its names.
+/// The longest body of a request, in bytes, but for a record's.
 const BODY_BYTES: usize = 16 * 1024;
 
 /// What the console works with.
@@ -58,6 +66,7 @@ pub struct Live {
 
 impl Console {
     fn router(self) -> Router {
+        let record = DefaultBodyLimit::max(limits::POSTED_BYTES);
         Router::new()
             .route("/v1/status", get(status))
             .route("/v1/offices", get(offices::list).post(offices::add))
@@ -66,9 +75,16 @@ impl Console {
             .route("/v1/offices/{id}/revoke", post(offices::revoke))
             .route("/v1/offices/{id}/verify", get(verify::verify))
             .route("/v1/records", get(records::list))
-            .route("/v1/records/{id}", get(records::show))
+            .route("/v1/records/{id}", get(records::show).patch(edits::patch).layer(record))
+            .route("/v1/records/{id}/history", get(records::history))
+            .route("/v1/records/{id}/grants", post(edits::grant))
+            .route("/v1/conflicts", get(conflicts::list))
+            .route("/v1/held", get(held::list))
+            .route("/v1/held/{dot}", get(held::show))
+            .route("/v1/held/{dot}/release", post(held::release))
+            .route("/v1/held/{dot}/refuse", post(held::refuse))
             .fallback(|| async { Problem::not_found("no such page") })
-            .layer(axum::extract::DefaultBodyLimit::max(BODY_BYTES))
+            .layer(DefaultBodyLimit::max(BODY_BYTES))
             .with_state(Arc::new(self))
     }
 
@@ -94,6 +110,17 @@ impl Console {
     fn live(&self) -> Result<&Live, Problem> {
         self.live.as_ref().ok_or_else(Problem::stopped)
     }
+}
+
+/// Who does something, as it was said.
+fn checked_operator(name: Option<Private<String>>) -> Result<Option<Private<String>>, Problem> {
+    let Some(name) = name else { return Ok(None) };
+    json::check_str(&name, "operator").map_err(|e| Problem::bad_request(e.to_string()))?;
+    if name.len() > limits::OPERATOR_BYTES {
+        let want = format!("operator: must be at most {} bytes", limits::OPERATOR_BYTES);
+        return Err(Problem::bad_request(want));
+    }
+    Ok(Some(name))
 }
 
 async fn status(State(console): State<Arc<Console>>) -> Result<Json<Status>, Problem> {

@@ -1,4 +1,4 @@
-//! Records, as HQ has them.
+//! Records, as HQ has them, and how they came about.
 
 use std::sync::Arc;
 
@@ -7,7 +7,9 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use serde::{Deserialize, Serialize};
 use wasl_protocol::id::{FormNumber, OfficeId, RecordId};
-use wasl_protocol::record::{Blobs, HqState, RecordReport, report};
+use wasl_protocol::record::{
+    Blobs, HistoryReport, HqState, RecordReport, RecordState, Value, report,
+};
 
 use crate::store::{Line, StoreError};
 
@@ -85,11 +87,33 @@ pub(super) async fn show(
     State(console): State<Arc<Console>>,
     Path(id): Path<String>,
 ) -> Result<Json<RecordReport>, Problem> {
-    let id: RecordId = id.parse().map_err(|e| Problem::bad_request(format!("{e}")))?;
-    let state = console.store.record(id).await?.ok_or_else(|| {
-        Problem::not_found(format!("there is no record {id}"))
-            .help("`wasl-hq record list` shows all of them")
-    })?;
-    let report = report(&state, HqState::Stored, Blobs::None);
+    let id = record_id(&id)?;
+    document(&console.store.record(id).await?.ok_or_else(|| unknown(id))?)
+}
+
+pub(super) async fn history(
+    State(console): State<Arc<Console>>,
+    Path(id): Path<String>,
+) -> Result<Json<HistoryReport>, Problem> {
+    let id = record_id(&id)?;
+    let (origin, acts) = console.store.history(id).await?.ok_or_else(|| unknown(id))?;
+    let report = wasl_protocol::record::history(&origin, acts);
+    Ok(Json(report.map_err(|_| StoreError::Damaged("an entry's value"))?))
+}
+
+/// A record's id in a path.
+pub(super) fn record_id(text: &str) -> Result<RecordId, Problem> {
+    text.parse().map_err(|e| Problem::bad_request(format!("{e}")))
+}
+
+/// There is no such record.
+pub(super) fn unknown(id: RecordId) -> Problem {
+    Problem::not_found(format!("there is no record {id}"))
+        .help("`wasl-hq record list` shows all of them")
+}
+
+/// A record's state as a document.
+pub(super) fn document(state: &RecordState<Value>) -> Result<Json<RecordReport>, Problem> {
+    let report = report(state, HqState::Stored, Blobs::None);
     Ok(Json(report.map_err(|_| StoreError::Damaged("a record's value"))?))
 }

@@ -10,14 +10,16 @@ use wasl_protocol::units::UnixMs;
 
 use super::*;
 use crate::gateway::Sessions;
+use crate::registry::HqKeys;
 use crate::store::DATABASE;
 
 const HQ: TransportKey = TransportKey([8; 32]);
 
 async fn console(live: bool) -> (Console, TempDir) {
     let dir = tempfile::tempdir().unwrap();
-    let (unwrap, world) = (UnwrapKey::from_secret(&[7; 32]), World::real());
-    let store = Store::open(&dir.path().join(DATABASE), unwrap, world.clone()).await.unwrap();
+    let world = World::real();
+    let (keys, _) = HqKeys::generate(&world);
+    let store = Store::open(&dir.path().join(DATABASE), &keys, world.clone()).await.unwrap();
     let endpoint = "hq.example:4433".to_owned();
     let running = Running { started_at: UnixMs(0), endpoint, sessions: Sessions::default() };
     let live = live.then_some(Live { running, hq: HQ });

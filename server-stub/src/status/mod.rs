@@ -2,6 +2,8 @@
 //!
 //! It knows nothing of HTTP nor of how the document is shown.
 
+mod warnings; // what is wrong, and what to do
+
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
@@ -11,6 +13,8 @@ use wasl_protocol::units::{Seq, UnixMs};
 
 use crate::gateway::{SessionFacts, Sessions};
 use crate::store::{OfficeFacts, Store, StoreError};
+
+pub use warnings::{Severity, Warning};
 
 /// `status --json`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -37,6 +41,9 @@ pub struct Status {
     pub totals: Totals,
     /// How many entries are held for each reason.
     pub held: BTreeMap<String, u64>,
+    /// What is wrong, the worst first.
+    #[serde(default)]
+    pub warnings: Vec<Warning>,
     /// Every office, in the order in which they were added.
     pub offices: Vec<OfficeStatus>,
 }
@@ -161,6 +168,8 @@ impl Status {
         let live = running.map(|r| r.sessions.list()).unwrap_or_default();
         let offices = offices(store, &live).await?;
         let totals = store.totals().await?;
+        let held = store.held_totals().await?;
+        let warnings = warnings::warnings(store, &held, totals.conflicts).await?;
         Ok(Self {
             schema: Self::SCHEMA.to_owned(),
             as_of: timestamp(now),
@@ -178,7 +187,8 @@ impl Status {
                 conflicts: totals.conflicts,
                 held: totals.held,
             },
-            held: store.held_totals().await?,
+            held,
+            warnings,
             offices,
         })
     }

@@ -1,0 +1,130 @@
+//! `conflict list / resolve`.
+
+use serde_json::{Map, Value};
+use wasl_protocol::id::{Dot, GroupName, RecordId};
+use wasl_protocol::private::Private;
+use wasl_protocol::record::{ConflictReport, SiblingReport};
+
+use crate::console::ConflictList;
+
+use super::args::ConflictCommand;
+use super::ask::Asker;
+use super::beside::side_by_side;
+use super::edit::{read, write};
+use super::failure::{FAILED, Failure};
+use super::table::indented;
+
+/// Does what was said about conflicts.
+pub(super) async fn conflict(asker: &Asker, command: ConflictCommand) -> Result<(), Failure> {
+    match command {
+        ConflictCommand::List => list(asker).await,
+        ConflictCommand::Resolve { id, group, take, value, by } => {
+            resolve(asker, (id, &group), (take, value), by.operator()).await
+        }
+    }
+}
+
+async fn list(asker: &Asker) -> Result<(), Failure> {
+    let mut list: ConflictList = asker.get("/v1/conflicts").await?;
+    while let Some(after) = list.next {
+        let page: ConflictList = asker.get(&format!("/v1/conflicts?after={after}")).await?;
+        list.items.extend(page.items);
+        list.next = page.next;
+    }
+    asker.show(&list, |list| match &list.items[..] {
+        [] => "No record is in conflict.".to_owned(),
+        items => people(items),
+    })
+}
+
+fn people(items: &[ConflictReport]) -> String {
+    let mut out: Vec<String> = items.iter().map(one).collect();
+    let many =
+        if items.len() == 1 { "1 record is" } else { &format!("{} records are", items.len()) };
+    out.push(format!(
+        "{many} in conflict; fields that differ have a *.\n\
+         `wasl-hq conflict resolve RECORD GROUP --take DOT` keeps one value (or write another: \
+         --value JSON);\n`wasl-hq record history RECORD` keeps all of them."
+    ));
+    out.join("\n\n")
+}
+
+fn one(record: &ConflictReport) -> String {
+    let ConflictReport { id, form_number, office, groups } = record;
+    let mut out = vec![format!("record {id}   office {office}   form {form_number}")];
+    for (group, conflict) in groups {
+        out.push(format!("  {group}: {} values", conflict.siblings.len()));
+        out.push(indented(&side_by_side(&columns(&conflict.siblings)), 4));
+    }
+    out.join("\n")
+}
+
+/// The values of a conflict under their titles: the first is the one that is shown elsewhere.
+pub(super) fn columns(siblings: &[SiblingReport]) -> Vec<(&str, &SiblingReport)> {
+    let title = |n| if n == 0 { "shown" } else { "beside it" };
+    siblings.iter().enumerate().map(|(n, said)| (title(n), said)).collect()
+}
+
+async fn resolve(
+    asker: &Asker,
+    (id, group): (RecordId, &GroupName),
+    (take, value): (Option<Dot>, Option<Value>),
+    by: Option<Private<String>>,
+) -> Result<(), Failure> {
+    let read = read(asker, id).await?;
+    let siblings = siblings(id, &read, group)?;
+    let value = match take {
+        Some(dot) => taken(id, group, dot, &siblings)?,
+        None => value.unwrap_or_default(),
+    };
+    let groups = Map::from_iter([(group.to_string(), value)]);
+    let record = write(asker, (id, &read), groups, by).await?;
+    asker.show(&record, |_| {
+        let ended: Vec<_> = siblings.iter().map(dot_and_office).collect();
+        format!("{group} of {id} has one value again; it stands for {}", ended.join(", "))
+    })
+}
+
+/// The values of a group in conflict.
+fn siblings(id: RecordId, read: &Value, group: &GroupName) -> Result<Vec<SiblingReport>, Failure> {
+    let siblings = |report: &Value| {
+        let all: Option<Vec<SiblingReport>> =
+            serde_json::from_value(report["siblings"].clone()).ok();
+        all.filter(|all| !all.is_empty())
+    };
+    if let Some(all) = siblings(&read["groups"][group.as_str()]) {
+        return Ok(all);
+    }
+    let what = format!("{group} of {id}");
+    let groups = read["groups"].as_object().into_iter().flatten();
+    let others: Vec<_> = groups.filter(|(_, r)| siblings(r).is_some()).map(|(n, _)| n).collect();
+    let failure = Failure::new(FAILED, &what, "not in conflict");
+    Err(match &others[..] {
+        [] => failure.help(format!(
+            "no group of this record is: `wasl-hq record set {id} {group}.FIELD=VALUE` changes it"
+        )),
+        [..] => failure.help(format!(
+            "of this record these are: {}",
+            others.into_iter().map(String::as_str).collect::<Vec<_>>().join(", ")
+        )),
+    })
+}
+
+fn taken(
+    id: RecordId,
+    group: &GroupName,
+    dot: Dot,
+    siblings: &[SiblingReport],
+) -> Result<Value, Failure> {
+    let taken = siblings.iter().find(|s| s.dot == dot).map(|s| s.value.clone());
+    taken.ok_or_else(|| {
+        let dots: Vec<_> = siblings.iter().map(dot_and_office).collect();
+        let why = format!("it has no value by {dot}");
+        Failure::new(FAILED, &format!("{group} of {id}"), why)
+            .help(format!("take one of these: {}", dots.join(", ")))
+    })
+}
+
+fn dot_and_office(said: &SiblingReport) -> String {
+    format!("{} ({})", said.dot, said.office)
+}

@@ -1,0 +1,149 @@
+//! `held list / show / release / refuse`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use wasl_protocol::id::Dot;
+use wasl_protocol::private::Private;
+
+use crate::console::{HeldDocument, HeldItem, HeldList, Refusal, Release, VerdictReport};
+
+use super::args::HeldCommand;
+use super::ask::Asker;
+use super::beside::side_by_side;
+use super::failure::Failure;
+use super::table::{ago, facts, indented, or_dash, table};
+
+/// Does what was said about held entries.
+pub(super) async fn held(asker: &Asker, command: HeldCommand) -> Result<(), Failure> {
+    match command {
+        HeldCommand::List => list(asker).await,
+        HeldCommand::Show { dot } => {
+            let entry: HeldDocument = asker.get(&format!("/v1/held/{dot}")).await?;
+            asker.show(&entry, one)
+        }
+        HeldCommand::Release { dot, as_is, by } => {
+            let release = Release { as_is, operator: by.operator() };
+            let path = format!("/v1/held/{dot}/release");
+            let entry: HeldDocument = asker.post(&path, &release).await?;
+            asker.show(&entry, |e| format!("{dot} of {} counts now", e.item.office))
+        }
+        HeldCommand::Refuse { dot, reason, by } => {
+            let refusal = Refusal { reason: Private(reason), operator: by.operator() };
+            let path = format!("/v1/held/{dot}/refuse");
+            let entry: HeldDocument = asker.post(&path, &refusal).await?;
+            asker.show(&entry, |e| {
+                format!("{dot} does not count; {} will be told why", e.item.office)
+            })
+        }
+    }
+}
+
+async fn list(asker: &Asker) -> Result<(), Failure> {
+    let mut list: HeldList = asker.get("/v1/held").await?;
+    while let Some(after) = list.next {
+        let page: HeldList = asker.get(&format!("/v1/held?after={after}")).await?;
+        list.items.extend(page.items);
+        list.next = page.next;
+    }
+    asker.show(&list, people)
+}
+
+fn people(list: &HeldList) -> String {
+    if list.items.is_empty() {
+        return "No entry is held.".to_owned();
+    }
+    let held: BTreeSet<Dot> = list.items.iter().map(|i| i.dot).collect();
+    let row = |i: &HeldItem| {
+        [
+            i.dot.to_string(),
+            i.office.to_string(),
+            ago(Some(i.at), list.as_of),
+            why(i, &held),
+            about(i),
+        ]
+    };
+    let rows = list.items.iter().map(row).collect();
+    let mut out = table(["entry", "office", "since", "why", "form number: groups"], rows);
+    let kinds: BTreeMap<&str, &HeldItem> =
+        list.items.iter().map(|i| (i.reason.as_str(), i)).collect();
+    for (reason, item) in kinds {
+        // What each waits for stands in its row.
+        let text = if item.waits_for.is_some() { "it saw what HQ has not" } else { &item.text };
+        out.push_str(&format!("\n\n{reason}: {text}\n  -> {}", what_to_do(item, "ENTRY")));
+    }
+    out
+}
+
+fn why(item: &HeldItem, held: &BTreeSet<Dot>) -> String {
+    match item.waits_for {
+        Some(dot) if held.contains(&dot) => format!("waits for {dot}, held too"),
+        Some(dot) => format!("waits for {dot}"),
+        None => item.reason.clone(),
+    }
+}
+
+/// Which record, and which of its groups.
+fn about(item: &HeldItem) -> String {
+    let record = item.form_number.as_ref().map(ToString::to_string);
+    let record = record.or_else(|| item.record.map(|id| id.to_string()));
+    let groups: Vec<_> = item.groups.iter().map(ToString::to_string).collect();
+    let groups = if groups.is_empty() { "-".to_owned() } else { groups.join(", ") };
+    format!("{}: {groups}", or_dash(record))
+}
+
+/// What staff can do about an entry of this kind.
+fn what_to_do(item: &HeldItem, entry: &str) -> String {
+    let refuse = format!("`wasl-hq held refuse {entry} --reason TEXT`");
+    match item.reason.as_str() {
+        "waits" => format!(
+            "it is applied by itself when that comes; decide on that first if it is held too; if \
+             it is lost:\n     `wasl-hq held release {entry} --as-is`"
+        ),
+        "unauthorised" => format!(
+            "an alarm: ask the office who wrote it. `wasl-hq held show {entry}`, then {refuse},\n     \
+             or `wasl-hq held release {entry}` if it is right"
+        ),
+        "out_of_scope" => {
+            format!("`wasl-hq held release {entry}` if the office was to write it, else {refuse}")
+        }
+        "undecodable" | "unknown_kind" => {
+            format!("a newer wasl-hq may read it: upgrade, then release it; else {refuse}")
+        }
+        _ => format!("`wasl-hq held show {entry}`, then release it, or {refuse}"),
+    }
+}
+
+fn one(entry: &HeldDocument) -> String {
+    let item = &entry.item;
+    let mut rows = vec![
+        ("entry", item.dot.to_string()),
+        ("office", item.office.to_string()),
+        ("record", or_dash(item.record)),
+        ("form number", or_dash(item.form_number.as_ref())),
+        ("held", ago(Some(item.at), entry.as_of)),
+        ("why", item.text.clone()),
+    ];
+    match &item.verdict {
+        None => {}
+        Some(VerdictReport::Released { as_is: false }) => {
+            rows.push(("decided", "released".to_owned()));
+        }
+        Some(VerdictReport::Released { as_is: true }) => {
+            rows.push(("decided", "released as it is".to_owned()));
+        }
+        Some(VerdictReport::Refused { reason }) => {
+            rows.push(("decided", format!("refused: {}", reason.0)));
+        }
+    }
+    let mut out = vec![facts(rows)];
+    for (group, beside) in &entry.says {
+        let held = if item.verdict.is_none() { "held" } else { "was held" };
+        let mut columns = vec![(held, &beside.held)];
+        columns.extend(beside.now.iter().map(|said| ("the record's", said)));
+        out.push(format!("{group}\n{}", indented(&side_by_side(&columns), 2)));
+    }
+    if item.verdict.is_none() {
+        out.push(format!("-> {}", what_to_do(item, &item.dot.to_string())));
+    }
+    out.join("\n\n")
+}
