@@ -41,13 +41,13 @@ fn page(told: &Value) -> String {
 type Before<'a> = BTreeMap<&'a str, &'a Value>;
 
 fn line<'a>(item: &'a Value, before: &mut Before<'a>) -> [String; 5] {
-    let opening = before.is_empty();
+    let nothing_before = before.is_empty();
     let (counts, mark) = match item["counts"].as_str() {
         Some("held") => (false, "[held] "),
         Some("refused") => (false, "[refused] "),
         _ => (true, ""),
     };
-    let told = if opening { opened(item) } else { changes(item, before) };
+    let told = if nothing_before { first(item) } else { changes(item, before) };
     if counts {
         let groups = item["groups"].as_object().into_iter().flatten();
         before.extend(groups.map(|(name, value)| (name.as_str(), value)));
@@ -60,10 +60,10 @@ fn line<'a>(item: &'a Value, before: &mut Before<'a>) -> [String; 5] {
     [at, office, operator, dot, format!("{mark}{told}")]
 }
 
-fn opened(item: &Value) -> String {
+fn first(item: &Value) -> String {
     let none = Map::new();
     let groups = item["groups"].as_object().unwrap_or(&none);
-    format!("opened with {}", groups.keys().map(|g| harmless(g)).collect::<Vec<_>>().join(", "))
+    format!("wrote {}", groups.keys().map(|g| harmless(g)).collect::<Vec<_>>().join(", "))
 }
 
 fn changes(item: &Value, before: &Before<'_>) -> String {
@@ -119,7 +119,7 @@ mod tests {
         }));
         let cut = format!("{}…", "x".repeat(VALUE_CHARS));
         let lines = [
-            "opened with contact, household".to_owned(),
+            "wrote contact, household".to_owned(),
             "[refused] contact.phone: 1 -> 2".to_owned(),
             "[held] contact.name: (none) -> n".to_owned(),
             format!("contact.phone: 1 -> \u{200e}{cut}\u{200e}"),

@@ -172,6 +172,10 @@ mod tests {
             "wasl wait --synced --link",
             "wasl join",
             "wasl record get",
+            "wasl record void 00000000000000000000000000000000",
+            "wasl conflict resolve 00000000000000000000000000000000 contact",
+            "wasl conflict resolve 00000000000000000000000000000000 contact --value {",
+            "wasl held",
             "wasl sync --timeout soon",
             "wasl run --http here",
         ] {

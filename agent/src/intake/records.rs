@@ -130,8 +130,9 @@ impl Found {
     /// # Errors
     /// If the stored bytes are damaged.
     pub fn report(&self) -> Result<RecordReport, JsonError> {
-        let told = report(&self.state, hq(self.stored, self.stable), Blobs::None)?;
-        Ok(RecordReport { read_only: self.read_only, ..told })
+        let mut told = report(&self.state, hq(self.stored, self.stable), Blobs::None)?;
+        told.read_only = self.read_only;
+        Ok(told)
     }
 }
 

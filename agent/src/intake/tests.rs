@@ -14,6 +14,8 @@ use crate::engine::{self, EngineConfig, VIEW_CACHE_BYTES};
 use crate::keystore::{Identity, KeyFile};
 use crate::seam::World;
 
+mod corrections; // corrections, conflicts, and what HQ says of our entries
+
 /// A real engine in a folder of its own, and what answers for it.
 struct Desk {
     _top: tempfile::TempDir,
@@ -60,7 +62,7 @@ impl Desk {
     }
 
     async fn records(&self) -> usize {
-        self.handle.list(0, u64::MAX).await.unwrap().len()
+        self.handle.list(0, u64::MAX).await.unwrap().0.len()
     }
 
     async fn get(&self, path: &str) -> (StatusCode, Value) {
@@ -225,33 +227,6 @@ async fn a_record_comes_back_as_it_was_posted() {
     assert_eq!((&record["hq"], &record["blobs"]), (&json!("pending"), &json!("none")));
     assert_eq!(desk.get("/v1/records/nonsense").await.0, StatusCode::BAD_REQUEST);
     assert_eq!(desk.get(&format!("/v1/records/{}", "0".repeat(32))).await.0, StatusCode::NOT_FOUND);
-}
-
-#[tokio::test]
-async fn a_correction_needs_the_token_of_what_was_read_and_replaces_whole_groups() {
-    let desk = desk();
-    let (_, posted) = desk.post("application/json", enrollment("nasr-1", "آيات").to_string()).await;
-    let address = format!("/v1/records/{}", posted["id"].as_str().unwrap());
-    let (_, read) = desk.get(&address).await;
-    let token = read["token"].as_str().unwrap().to_owned();
-    let patch = async |token: Option<&str>, groups: Value| {
-        let request = Request::patch(&address).header(header::CONTENT_TYPE, "application/json");
-        let request = token.into_iter().fold(request, |r, t| r.header(header::IF_MATCH, t));
-        let body = Body::from(json!({ "groups": groups }).to_string());
-        told(desk.send(request.body(body).unwrap()).await).await
-    };
-    let contact = json!({ "contact": { "phone": "+9647800000001" } });
-    assert_eq!(patch(None, contact.clone()).await.0, StatusCode::PRECONDITION_REQUIRED);
-    assert_eq!(patch(Some("garbage"), contact.clone()).await.0, StatusCode::BAD_REQUEST);
-    let hqs = patch(Some(&token), json!({ "national_number": {} })).await;
-    assert_eq!((hqs.0, hqs.1["code"].as_str()), (StatusCode::FORBIDDEN, Some("not-your-group")));
-    let (status, after) = patch(Some(&format!("\"{token}\"")), contact.clone()).await;
-    assert_eq!(status, StatusCode::OK);
-    assert_eq!(after["groups"]["contact"]["value"], contact["contact"]);
-    assert_eq!(after["groups"]["person"], read["groups"]["person"], "no other group is touched");
-    let stale = patch(Some(&token), contact).await;
-    assert_eq!(stale.0, StatusCode::PRECONDITION_FAILED);
-    assert_eq!(desk.get(&address).await.1, after, "a stale correction changes nothing");
 }
 
 #[tokio::test]

@@ -196,6 +196,35 @@ fn the_worst_comes_first_and_gives_the_verdict() {
 }
 
 #[test]
+fn held_and_refused_entries_and_newer_records_warn_and_say_what_to_do() {
+    assert_eq!(wrong(|w| w.facts.held = 1), only("held", Severity::Warn));
+    assert_eq!(wrong(|w| w.facts.refused = 1), only("refused-entries", Severity::Warn));
+    assert_eq!(wrong(|w| w.facts.read_only = 1), only("newer", Severity::Warn));
+    let mut world = well();
+    (world.facts.held, world.facts.refused, world.facts.read_only) = (2, 3, 4);
+    let status = status(&world);
+    assert_eq!((status.sync.held, status.sync.refused, status.records.read_only), (2, 3, 4));
+    for (warning, (n, way)) in status.warnings.iter().zip([
+        ("2", "`wasl held list`"),
+        ("3", "`wasl held list`"),
+        ("4", "update the agent"),
+    ]) {
+        assert!(warning.text.starts_with(n) && warning.action.contains(way), "{warning:?}");
+    }
+}
+
+#[test]
+fn conflicts_are_counted_and_the_table_says_how_to_see_them() {
+    let mut world = well();
+    world.facts.conflicts = 2;
+    let status = status(&world);
+    assert_eq!((status.records.conflicts, status.overall), (2, Overall::Ok));
+    let told = table(&status, timestamp(NOW), Style::Plain);
+    let row = "  Records  1,344, 2 in conflict (see them: `wasl conflict list`)\n";
+    assert!(told.contains(row), "{told}");
+}
+
+#[test]
 fn an_office_is_not_synced_before_hq_has_sent_what_it_had() {
     let mut world = well();
     world.link.level_at = Some(before(4 * HOUR));
