@@ -42,7 +42,7 @@ impl Answers {
         }
     }
 
-    /// Nobody knows what is on disk. (States that are not acknowledged come again.)
+    /// Nobody knows what is on disk. (News that is not acknowledged comes again.)
     pub(super) fn refuse(&mut self) {
         for (to, _) in self.enrolled.drain(..) {
             let _ = to.send(Err(Refused::Poisoned));

@@ -2,9 +2,10 @@
 
 use wasl_protocol::id::RecordId;
 use wasl_protocol::keys::VerifyKey;
+use wasl_protocol::record::{Act, Origin, RecordState, Value};
 
 use super::EngineError;
-use super::handle::{Found, Listed};
+use super::handle::{Found, HeldEntry, Listed};
 use super::receipts::Receipts;
 use super::replay::replay;
 use super::replica::Logs;
@@ -27,7 +28,7 @@ impl Archive {
         let mut logs = Logs::open_read(world, identity)?;
         let hq = Office::load(world, identity).map_or(VerifyKey([0; 32]), |o| o.hq.verify_key);
         let receipts = Receipts::load(world, identity.dir(), logs.journal.id(), &hq);
-        let mut rows = Rows::new(Box::new(MemoryView::new(logs.empty_meta())));
+        let mut rows = Rows::new(Box::new(MemoryView::new(logs.empty_meta())))?;
         replay(&mut logs, &mut rows, &mut |_, _| {})?;
         Ok(Self { store: Store { logs, rows, place: None }, receipts })
     }
@@ -37,8 +38,31 @@ impl Archive {
         self.store.found(record, &self.receipts)
     }
 
-    /// Records in the order of their arrival: at most `limit`, after the first `skip`.
-    pub fn list(&mut self, skip: u64, limit: u64) -> Result<Vec<Listed>, EngineError> {
+    /// Records in the order of their arrival: see [`super::Handle::list`].
+    pub fn list(
+        &mut self,
+        skip: u64,
+        limit: u64,
+    ) -> Result<(Vec<Listed>, Option<u64>), EngineError> {
         self.store.listed((skip, limit), &self.receipts)
+    }
+
+    /// Records in conflict, paged in the same way.
+    pub fn conflicts(
+        &mut self,
+        skip: u64,
+        limit: u64,
+    ) -> Result<(Vec<RecordState<Value>>, Option<u64>), EngineError> {
+        self.store.conflicts(skip, limit)
+    }
+
+    /// Where a record comes from and who wrote what into it, by time and dot.
+    pub fn history(&mut self, record: RecordId) -> Result<Option<(Origin, Vec<Act>)>, EngineError> {
+        self.store.history(record)
+    }
+
+    /// Our edits that HQ holds back or has refused, oldest first.
+    pub fn held(&mut self) -> Result<Vec<HeldEntry>, EngineError> {
+        self.store.held()
     }
 }

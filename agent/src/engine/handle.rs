@@ -4,11 +4,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot, watch};
-use wasl_protocol::entry::{Cursor, PostDigest, SignedState};
+use wasl_protocol::entry::{Cursor, PostDigest};
 use wasl_protocol::frame::Sealed;
-use wasl_protocol::id::{FormNumber, JournalId, Position, RecordId};
+use wasl_protocol::id::{Dot, FormNumber, JournalId, OfficeId, Position, RecordId};
 use wasl_protocol::keys::DataKey;
-use wasl_protocol::record::{RecordState, Value, VersionVector};
+use wasl_protocol::news::{SignedNews, What};
+use wasl_protocol::record::{Act, Origin, RecordState, Value, VersionVector};
 use wasl_protocol::units::{Seq, UnixMs};
 use wasl_protocol::wire::{Ack, Standing};
 
@@ -67,6 +68,9 @@ pub enum Refused {
     /// The group has been written since it was read (412).
     #[error("{0}: written since it was read: read the record again, and decide anew")]
     Stale(wasl_protocol::id::GroupName),
+    /// HQ sent something of this record that this version cannot read (409).
+    #[error("a newer version of Wasl wrote this record: update the agent")]
+    ReadOnly,
     /// The disk is full: it reopens by itself (503).
     #[error("not stored: the disk is full")]
     DiskFull,
@@ -90,6 +94,8 @@ pub struct Found {
     pub stored: bool,
     /// Is every edit of ours in it in a copy declared off-site?
     pub stable: bool,
+    /// May it not be written here, since HQ sent something of it that this version cannot read?
+    pub read_only: bool,
 }
 
 /// One line of `record list`.
@@ -99,8 +105,27 @@ pub struct Listed {
     pub record: RecordId,
     /// The number on the form.
     pub form_number: FormNumber,
+    /// The office that opened it.
+    pub office: OfficeId,
     /// Has HQ acknowledged every edit of ours in it?
     pub stored: bool,
+    /// Does some group hold values that differ?
+    pub conflict: bool,
+}
+
+/// An edit of ours that HQ holds back or has refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldEntry {
+    /// The edit.
+    pub dot: Dot,
+    /// Of which record, where that is known.
+    pub record: Option<RecordId>,
+    /// The number on that record's form.
+    pub form_number: Option<FormNumber>,
+    /// Since when, by HQ's clock.
+    pub at: UnixMs,
+    /// What HQ says of it.
+    pub what: What,
 }
 
 /// Frames read back from a journal for the link.
@@ -135,10 +160,14 @@ pub struct Facts {
     pub held: u64,
     /// How far HQ's feed has been taken.
     pub cursor: Option<Cursor>,
-    /// How many records the view has.
+    /// How many records the view has; those withdrawn from this office do not count.
     pub records: u64,
     /// How many of them are in conflict.
     pub conflicts: u64,
+    /// How many of our entries HQ has refused.
+    pub refused: u64,
+    /// Of how many records HQ sent something that only a newer version of Wasl can read.
+    pub read_only: u64,
     /// Bytes of journal files, and free bytes on their disk.
     pub journal_bytes: u64,
     /// Free bytes on the journal's disk.
@@ -206,9 +235,29 @@ impl Handle {
         self.ask(|answer| Input::Record { record, answer }).await
     }
 
-    /// Records in the order of their arrival: at most `limit`, after the first `skip`.
-    pub async fn list(&self, skip: u64, limit: u64) -> Result<Vec<Listed>, Refused> {
+    /// Records in the order of their arrival, from place `skip` on: at most `limit`. And the place
+    /// to go on from; none after the last record. A page may be shorter than `limit`, or empty.
+    pub async fn list(&self, skip: u64, limit: u64) -> Result<(Vec<Listed>, Option<u64>), Refused> {
         self.ask(|answer| Input::List { skip, limit, answer }).await
+    }
+
+    /// Records in conflict, paged as in [`Self::list`].
+    pub async fn conflicts(
+        &self,
+        skip: u64,
+        limit: u64,
+    ) -> Result<(Vec<RecordState<Value>>, Option<u64>), Refused> {
+        self.ask(|answer| Input::Conflicts { skip, limit, answer }).await
+    }
+
+    /// Where a record comes from and who wrote what into it, by time and dot.
+    pub async fn history(&self, record: RecordId) -> Result<Option<(Origin, Vec<Act>)>, Refused> {
+        self.ask(|answer| Input::History { record, answer }).await
+    }
+
+    /// Our edits that HQ holds back or has refused, oldest first.
+    pub async fn held(&self) -> Result<Vec<HeldEntry>, Refused> {
+        self.ask(|answer| Input::Held { answer }).await
     }
 
     /// Frames of `journal` after `after` (which must be a position of ours), at most `max_bytes`
@@ -227,13 +276,9 @@ impl Handle {
         self.ask(|answer| Input::Agree { standing, answer }).await
     }
 
-    /// Journals verified states in the inbox and folds them; answers after the fsync.
-    pub async fn store_states(
-        &self,
-        states: Vec<SignedState>,
-        upto: Cursor,
-    ) -> Result<(), Refused> {
-        self.ask(|answer| Input::States { states, upto, answer }).await
+    /// Journals verified news in the inbox and folds it; answers after the fsync.
+    pub async fn store_news(&self, news: Vec<SignedNews>, upto: Cursor) -> Result<(), Refused> {
+        self.ask(|answer| Input::News { news, upto, answer }).await
     }
 
     /// Takes in HQ's verified receipt.

@@ -1,9 +1,10 @@
-//! What comes from HQ: record states and receipts. What contradicts our own journal is a fork: an
+//! What comes from HQ: news and receipts. What contradicts our own journal is a fork: an
 //! alarm, and nothing of it is folded.
 
 use wasl_protocol::codec;
-use wasl_protocol::entry::{Cursor, SignedState, StateFor};
+use wasl_protocol::entry::Cursor;
 use wasl_protocol::frame::{Kind, Sealed};
+use wasl_protocol::news::SignedNews;
 use wasl_protocol::record::VersionVector;
 use wasl_protocol::units::{Seq, UnixMs};
 use wasl_protocol::wire::Ack;
@@ -14,38 +15,36 @@ use super::turn::Engine;
 use crate::journal::AppendError;
 
 impl Engine {
-    /// Writes states to the inbox and folds them; false if they are not taken.
-    pub(super) fn states(
-        &mut self,
-        states: &[SignedState],
-        upto: Cursor,
-    ) -> Result<bool, EngineError> {
-        let mut read = Vec::new();
-        for signed in states {
-            let Ok(state) = signed.trusted() else {
-                tracing::error!("a state that HQ signed does not decode: kept, not folded");
+    /// Writes news to the inbox and folds it; false if it is not taken.
+    pub(super) fn news(&mut self, news: &[SignedNews], upto: Cursor) -> Result<bool, EngineError> {
+        let first = self.store.logs.inbox.next().seq.next();
+        let mut items = Vec::with_capacity(news.len());
+        for (signed, seq) in news.iter().zip((first.0..).map(Seq)) {
+            let Ok(news) = signed.trusted() else {
+                items.push(Item::Unreadable(seq));
                 continue;
             };
-            if let Some(common) = self.store.contradicts(&state)? {
+            if let Some(common) = self.store.contradicts(&news)? {
                 self.forked(common);
                 return Ok(false);
             }
-            read.push(state);
+            items.push(Item::of_news(seq, news));
         }
-        if self.facts.fork.is_some() {
-            return Ok(false);
-        }
-        if !self.append_states(states, upto)? {
+        if self.facts.fork.is_some() || !self.append_news(news, upto)? {
             return Ok(false);
         }
         self.commit()?;
-        self.fold_states(read, states.len() as u64, upto)?;
+        for item in items {
+            self.fold(item)?;
+        }
+        self.fold(Item::Cursor(upto))?;
+        self.store.rows.inbox_folded(self.store.logs.inbox.head());
         Ok(true)
     }
 
-    /// False if the disk is full: HQ sends them again.
-    fn append_states(&mut self, states: &[SignedState], upto: Cursor) -> Result<bool, EngineError> {
-        let plains = states.iter().map(|s| (Kind::STATE, codec::encode(s)));
+    /// False if the disk is full: HQ sends it again.
+    fn append_news(&mut self, news: &[SignedNews], upto: Cursor) -> Result<bool, EngineError> {
+        let plains = news.iter().map(|n| (Kind::NEWS, codec::encode(n)));
         for (kind, plain) in plains.chain([(Kind::CURSOR, codec::encode(&upto))]) {
             let (id, key) = (self.store.logs.inbox.id(), &self.store.logs.inbox_key);
             let random = self.world.entropy.random();
@@ -53,7 +52,7 @@ impl Engine {
             match self.store.logs.inbox.append(&sealed, &VersionVector::default()) {
                 Ok(_) => {}
                 Err(AppendError::Full) => {
-                    tracing::warn!("states are not taken: the disk is full");
+                    tracing::warn!("news is not taken: the disk is full");
                     self.commit()?;
                     return Ok(false);
                 }
@@ -61,25 +60,6 @@ impl Engine {
             }
         }
         Ok(true)
-    }
-
-    fn fold_states(
-        &mut self,
-        states: Vec<StateFor>,
-        count: u64,
-        upto: Cursor,
-    ) -> Result<(), EngineError> {
-        let end = self.store.logs.inbox.head();
-        let first = Seq(end.seq.0 - count);
-        let mut at = first;
-        for state in states {
-            let tags = state.state.map(|_, _, value| value.tag);
-            self.fold(Item::State { seq: at, state: Box::new(tags) })?;
-            at = at.next();
-        }
-        self.fold(Item::Cursor(upto))?;
-        self.store.rows.inbox_folded(end);
-        Ok(())
     }
 
     pub(super) fn acked(&mut self, ack: Ack, at: UnixMs) -> Result<(), EngineError> {

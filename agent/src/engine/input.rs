@@ -1,12 +1,14 @@
 //! What the edges ask of the engine.
 
 use tokio::sync::oneshot;
-use wasl_protocol::entry::{Cursor, SignedState};
+use wasl_protocol::entry::Cursor;
 use wasl_protocol::id::{JournalId, Position, RecordId};
+use wasl_protocol::news::SignedNews;
+use wasl_protocol::record::{Act, Origin, RecordState, Value};
 use wasl_protocol::units::{Seq, UnixMs};
 use wasl_protocol::wire::{Ack, Standing};
 
-use super::handle::{Change, Enrolled, Found, Listed, Prepared, Refused, Run};
+use super::handle::{Change, Enrolled, Found, HeldEntry, Listed, Prepared, Refused, Run};
 
 /// One thing to do in a turn. The answer goes out after the turn's fsync.
 #[derive(Debug)]
@@ -20,8 +22,8 @@ pub enum Input {
         change: Box<Change>,
         answer: oneshot::Sender<Result<Position, Refused>>,
     },
-    States {
-        states: Vec<SignedState>,
+    News {
+        news: Vec<SignedNews>,
         upto: Cursor,
         answer: oneshot::Sender<()>,
     },
@@ -39,7 +41,19 @@ pub enum Input {
     List {
         skip: u64,
         limit: u64,
-        answer: oneshot::Sender<Vec<Listed>>,
+        answer: oneshot::Sender<(Vec<Listed>, Option<u64>)>,
+    },
+    Conflicts {
+        skip: u64,
+        limit: u64,
+        answer: oneshot::Sender<(Vec<RecordState<Value>>, Option<u64>)>,
+    },
+    History {
+        record: RecordId,
+        answer: oneshot::Sender<Option<(Origin, Vec<Act>)>>,
+    },
+    Held {
+        answer: oneshot::Sender<Vec<HeldEntry>>,
     },
     Read {
         journal: JournalId,
@@ -62,7 +76,7 @@ impl Input {
         match self {
             Self::Enroll { prepared, .. } => prepared.sealed.frame_bytes(),
             Self::Change { change, .. } => change.sealed.frame_bytes(),
-            Self::States { states, .. } => states.iter().map(SignedState::size_bytes).sum(),
+            Self::News { news, .. } => news.iter().map(SignedNews::size_bytes).sum(),
             _ => 0,
         }
     }

@@ -1,10 +1,11 @@
 //! What an entry does to the view, without the values it carries.
 
 use wasl_protocol::codec;
-use wasl_protocol::entry::{Cursor, Edit, Opening, SignedState};
+use wasl_protocol::entry::{Cursor, Edit, Opening};
 use wasl_protocol::frame::{Frame, Kind};
 use wasl_protocol::id::{Dot, GroupName, JournalId, RecordId, Tag};
 use wasl_protocol::keys::DataKey;
+use wasl_protocol::news::{Fate, News, Says, SignedNews};
 use wasl_protocol::pack::Unpacker;
 use wasl_protocol::record::{RecordState, VersionVector};
 use wasl_protocol::units::Seq;
@@ -15,9 +16,15 @@ use crate::journal::Step;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Item {
     /// An edit in our journal.
-    Edit(Act),
+    Edit(OwnEdit),
     /// A state in our inbox.
     State { seq: Seq, state: Box<RecordState<Tag>> },
+    /// A record has left our scope.
+    Withdrawn(RecordId),
+    /// What became of an entry that HQ held.
+    Fate { seq: Seq, fate: Box<Fate> },
+    /// News that only a newer version can read.
+    Newer { seq: Seq, record: Option<RecordId> },
     /// How far HQ's feed has been taken.
     Cursor(Cursor),
     /// Nothing for the view.
@@ -26,9 +33,24 @@ pub(super) enum Item {
     Unreadable(Seq),
 }
 
+impl Item {
+    /// What the entry `seq` of our inbox says, if it says this.
+    pub(super) fn of_news(seq: Seq, news: News) -> Self {
+        match (news.says, news.record) {
+            (Says::State(state), _) => {
+                Self::State { seq, state: Box::new(state.map(|_, _, value| value.tag)) }
+            }
+            (Says::Withdrawn, Some(record)) => Self::Withdrawn(record),
+            (Says::Withdrawn, None) => Self::Unreadable(seq),
+            (Says::Fate(fate), _) => Self::Fate { seq, fate: Box::new(fate) },
+            (Says::Newer(_), record) => Self::Newer { seq, record },
+        }
+    }
+}
+
 /// An edit, without its values.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Act {
+pub(super) struct OwnEdit {
     pub(super) dot: Dot,
     pub(super) tag: Tag,
     pub(super) context: VersionVector,
@@ -60,7 +82,7 @@ pub(super) fn open(
         Kind::EDIT => plain(&step.frame, log, key, unpacker)
             .and_then(|plain| Edit::decode(&plain).ok())
             .map(|edit| {
-                Item::Edit(Act {
+                Item::Edit(OwnEdit {
                     dot: Dot { journal: log, seq },
                     tag: step.after.head.tag(),
                     context: step.frame.context.clone(),
@@ -69,9 +91,9 @@ pub(super) fn open(
                     groups: edit.groups.into_keys().collect(),
                 })
             }),
-        Kind::STATE => plain(&step.frame, log, key, unpacker)
-            .and_then(|plain| codec::decode::<SignedState>(&plain).ok()?.trusted().ok())
-            .map(|state| Item::State { seq, state: Box::new(state.state.map(|_, _, v| v.tag)) }),
+        Kind::NEWS => plain(&step.frame, log, key, unpacker)
+            .and_then(|plain| codec::decode::<SignedNews>(&plain).ok()?.trusted().ok())
+            .map(|news| Item::of_news(seq, news)),
         Kind::CURSOR => plain(&step.frame, log, key, unpacker)
             .and_then(|plain| codec::decode(&plain).ok())
             .map(Item::Cursor),

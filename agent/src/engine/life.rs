@@ -25,7 +25,7 @@ use super::turn::Engine;
 use crate::journal::Torn;
 use crate::keystore::Identity;
 use crate::seam::World;
-use crate::view::{Doubt, Meta, Opened, View};
+use crate::view::{Doubt, Meta, Note, Opened, View, ViewError};
 
 /// How many inputs may wait for the engine.
 const QUEUE: usize = 1024;
@@ -132,7 +132,7 @@ pub fn open(
         notice(Notice::Torn(torn));
     }
     let view = believed(&mut logs, opened, &place, notice)?;
-    let mut rows = Rows::new(view);
+    let mut rows = Rows::new(view)?;
     let mut told = 0;
     replay(&mut logs, &mut rows, &mut |done, total| {
         if done >= told + TELL_EVERY || done == total {
@@ -169,8 +169,12 @@ fn believed(
     notice: &mut dyn FnMut(Notice),
 ) -> Result<Box<dyn View>, EngineError> {
     let doubt = match opened {
-        Opened::Trusted(view) if logs.hold(&view.meta())? => return Ok(view),
-        Opened::Trusted(_) => Doubt::AtOdds,
+        Opened::Trusted(view) if !logs.hold(&view.meta())? => Doubt::AtOdds,
+        Opened::Trusted(view) => match holds_newer(&*view) {
+            Ok(false) => return Ok(view),
+            Ok(true) => Doubt::Newer,
+            Err(e) => Doubt::Unreadable(e.to_string()),
+        },
         Opened::Doubted(doubt) => doubt,
     };
     let (view, aside) = place.set_aside(logs.empty_meta())?;
@@ -179,6 +183,11 @@ fn believed(
         notice(Notice::ViewRebuild { doubt, aside });
     }
     Ok(view)
+}
+
+/// Is there something in it that could not be read? A newer version of this program may read it.
+fn holds_newer(view: &dyn View) -> Result<bool, ViewError> {
+    Ok(view.notes()?.values().any(|note| matches!(note, Note::Newer(_))))
 }
 
 /// Takes the trust from the view of a stopped daemon: the next start folds it again.

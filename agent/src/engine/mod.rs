@@ -8,11 +8,14 @@ mod input; // what they ask
 mod turn; // one turn
 mod incoming; // what comes from HQ
 mod reads; // what is only read
+mod past; // who wrote what into a record
 mod answers; // answers held back until the sync
 mod store; // logs and view together
-mod replica; // the logs, and how an entry changes a record
+mod replica; // the logs, and what is read back from them
 mod item; // what an entry does to the view
+mod fold; // how it changes a record
 mod rows; // the view, and what it lacks yet
+mod notes; // what HQ said beside states
 mod replay; // folding what it lacks
 mod receipts; // what HQ says it has
 mod gauge; // figures for status
@@ -28,7 +31,9 @@ use wasl_protocol::units::Seq;
 
 pub use archive::Archive;
 pub use birth::{birth, inboxes, journals};
-pub use handle::{Change, Enrolled, Facts, Found, Handle, Listed, Prepared, Refused, Run};
+pub use handle::{
+    Change, Enrolled, Facts, Found, Handle, HeldEntry, Listed, Prepared, Refused, Run,
+};
 pub use input::Input;
 pub use life::{EngineConfig, Notice, Running, VIEW_CACHE_BYTES, discard_view, open, start};
 pub use turn::Engine;

@@ -1,16 +1,18 @@
 //! What is only read: after the turn's sync, so that nothing is told that could still be lost.
 
 use wasl_protocol::id::{JournalId, Position, RecordId};
-use wasl_protocol::record::{RecordState, VersionVector};
+use wasl_protocol::record::{RecordState, Value, VersionVector};
 use wasl_protocol::wire::Standing;
 
 use super::EngineError;
-use super::handle::{Found, Listed, Run};
+use super::handle::{Found, HeldEntry, Listed, Run};
 use super::input::Input;
 use super::receipts::Receipts;
+use super::rows::Rows;
 use super::store::Store;
 use super::turn::Engine;
 use crate::journal::JournalError;
+use crate::view::{Row, ViewError};
 
 impl Engine {
     /// Answers one read. What the journal's disk cannot give is logged, and the answer dropped.
@@ -24,6 +26,18 @@ impl Engine {
                 let listed = self.store.listed((skip, limit), &self.receipts);
                 give(answer, unless_damaged(listed)?);
             }
+            Input::Conflicts { skip, limit, answer } => {
+                let conflicts = self.store.conflicts(skip, limit);
+                give(answer, unless_damaged(conflicts)?);
+            }
+            Input::History { record, answer } => {
+                let history = self.store.history(record);
+                give(answer, unless_damaged(history)?);
+            }
+            Input::Held { answer } => {
+                let held = self.store.held();
+                give(answer, unless_damaged(held)?);
+            }
             Input::Read { journal, after, max_bytes, answer } => {
                 let run = self.run(journal, after, max_bytes);
                 give(answer, unless_damaged(run.map_err(EngineError::from))?);
@@ -34,7 +48,7 @@ impl Engine {
             }
             Input::Enroll { .. }
             | Input::Change { .. }
-            | Input::States { .. }
+            | Input::News { .. }
             | Input::Acked { .. }
             | Input::Forked { .. }
             | Input::Stop { .. } => {}
@@ -84,7 +98,7 @@ fn give<T>(answer: tokio::sync::oneshot::Sender<T>, found: Option<T>) {
 fn unless_damaged<T>(read: Result<T, EngineError>) -> Result<Option<T>, EngineError> {
     match read {
         Ok(found) => Ok(Some(found)),
-        Err(EngineError::Journal(e)) => {
+        Err(e @ (EngineError::Journal(_) | EngineError::Unfolded(_))) => {
             tracing::error!(error = %e, "the journal could not be read");
             Ok(None)
         }
@@ -93,18 +107,24 @@ fn unless_damaged<T>(read: Result<T, EngineError>) -> Result<Option<T>, EngineEr
 }
 
 impl Store {
+    /// The row of a record that this office may see.
+    pub(super) fn seen_row(&mut self, record: RecordId) -> Result<Option<Row>, EngineError> {
+        Ok(self.row(record)?.filter(|row| !row.hidden))
+    }
+
     /// One record, with its values.
     pub(super) fn found(
         &mut self,
         record: RecordId,
         receipts: &Receipts,
     ) -> Result<Option<Found>, EngineError> {
-        let Some(row) = self.row(record)? else { return Ok(None) };
+        let Some(row) = self.seen_row(record)? else { return Ok(None) };
         let damaged = || EngineError::Unfolded(row.opened.unwrap_or_default());
         let state = self.logs.values(&row.state)?.ok_or_else(damaged)?;
         let stored = self.covered(&state, receipts.stored());
         let stable = self.covered(&state, receipts.stable());
-        Ok(Some(Found { state, stored, stable }))
+        let read_only = self.rows.notes.is_newer(record);
+        Ok(Some(Found { state, stored, stable, read_only }))
     }
 
     /// Records in the order of their arrival.
@@ -112,21 +132,72 @@ impl Store {
         &mut self,
         (skip, limit): (u64, u64),
         receipts: &Receipts,
-    ) -> Result<Vec<Listed>, EngineError> {
-        let rows = match self.rows.list(skip, limit) {
-            Ok(rows) => rows,
-            Err(e) => {
-                self.heal(&e)?;
-                self.rows.list(skip, limit)?
-            }
-        };
+    ) -> Result<(Vec<Listed>, Option<u64>), EngineError> {
+        let (rows, next) = self.page(&|rows| rows.list(skip, limit))?;
         let upto = receipts.stored();
         let listed = rows.into_iter().map(|row| Listed {
             record: row.record(),
             stored: self.covers(&row.state.seen, upto),
+            conflict: row.conflict,
             form_number: row.state.origin.form_number,
+            office: row.state.origin.office,
         });
-        Ok(listed.collect())
+        Ok((listed.collect(), next))
+    }
+
+    /// Records in conflict, with their values. One that cannot be read is told, and left out.
+    pub(super) fn conflicts(
+        &mut self,
+        skip: u64,
+        limit: u64,
+    ) -> Result<(Vec<RecordState<Value>>, Option<u64>), EngineError> {
+        let (rows, next) = self.page(&|rows| rows.conflicts(skip, limit))?;
+        let mut states = Vec::with_capacity(rows.len());
+        for row in rows {
+            match self.logs.values(&row.state)? {
+                Some(state) => states.push(state),
+                None => {
+                    tracing::error!(record = %row.record(), "a value in conflict cannot be read");
+                }
+            }
+        }
+        Ok((states, next))
+    }
+
+    /// Our edits that HQ holds back or has refused, oldest first.
+    pub(super) fn held(&mut self) -> Result<Vec<HeldEntry>, EngineError> {
+        let fates: Vec<_> = self.rows.notes.fates().cloned().collect();
+        let mut held = Vec::with_capacity(fates.len());
+        for (fate, record) in fates {
+            let row = match record {
+                Some(record) => self.row(record)?,
+                None => None,
+            };
+            let form_number = row.map(|row| row.state.origin.form_number);
+            held.push(HeldEntry {
+                dot: fate.dot,
+                record,
+                form_number,
+                at: fate.at,
+                what: fate.what,
+            });
+        }
+        held.sort_by_key(|entry| (entry.at, entry.dot));
+        Ok(held)
+    }
+
+    /// Some rows; a view that fails is folded again first.
+    fn page(
+        &mut self,
+        read: &dyn Fn(&mut Rows) -> Result<(Vec<Row>, Option<u64>), ViewError>,
+    ) -> Result<(Vec<Row>, Option<u64>), EngineError> {
+        match read(&mut self.rows) {
+            Ok(page) => Ok(page),
+            Err(e) => {
+                self.heal(&e)?;
+                Ok(read(&mut self.rows)?)
+            }
+        }
     }
 
     fn covered<V>(&self, state: &RecordState<V>, upto: Option<Position>) -> bool {

@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
-use wasl_protocol::id::{Position, RecordId};
+use wasl_protocol::id::Position;
 use wasl_protocol::keys::DataKey;
 use wasl_protocol::pack::Unpacker;
 
 use super::EngineError;
+use super::fold::{Undecided, decide, fold};
 use super::item::{self, Item};
-use super::replica::{Logs, decide, fold};
+use super::replica::Logs;
 use super::rows::Rows;
 use crate::journal::{JournalError, Log};
 
@@ -36,8 +37,8 @@ pub(super) fn replay(
     let of_inbox = logs.inbox.head().seq - meta.inbox.seq;
     let total = of_inbox + (logs.journal.head().seq - meta.journal.seq);
     let mut undecided = BTreeSet::new();
-    let mut tally = |done: u64, record: Option<RecordId>| {
-        undecided.extend(record);
+    let mut tally = |done: u64, left: Option<Undecided>| {
+        undecided.extend(left);
         progress(done, total);
     };
     let (ours, office) = (logs.journal.id(), logs.office.clone());
@@ -51,8 +52,8 @@ pub(super) fn replay(
         tally(of_inbox + i, fold(rows, &office, ours, item)?);
         if rows.waiting() >= BATCH { rows.advance() } else { Ok(()) }
     })?;
-    for record in undecided {
-        decide(logs, rows, record)?;
+    for left in undecided {
+        decide(logs, rows, left)?;
     }
     rows.settle()?;
     Ok(total)

@@ -1,26 +1,26 @@
-//! Both logs and the view of one office: what there is, and how entries change it. Knows nothing
-//! of who asks, of turns or of receipts.
+//! Both logs of one office, open, and what is read back from them. Knows nothing of who asks, of
+//! turns or of receipts.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::path::Path;
 
 use wasl_protocol::codec;
-use wasl_protocol::entry::{Edit, Log as Purpose, SignedState, StateFor};
-use wasl_protocol::frame::Frame;
-use wasl_protocol::id::{Dot, GroupName, JournalId, OfficeId, Position, RecordId};
+use wasl_protocol::entry::{Edit, Log as Purpose};
+use wasl_protocol::frame::{Frame, Kind};
+use wasl_protocol::id::{Dot, GroupName, OfficeId, Position};
 use wasl_protocol::keys::DataKey;
+use wasl_protocol::news::{Says, SignedNews};
 use wasl_protocol::pack::Unpacker;
-use wasl_protocol::record::{Applied, Origin, RecordState, Value, siblings};
+use wasl_protocol::record::{RecordState, Value, VersionVector};
 use wasl_protocol::units::{Seq, UnixMs};
 
 use super::birth::{ids, inboxes, journals};
-use super::item::{self, Act, Item};
-use super::rows::Rows;
+use super::item;
 use crate::journal::{JournalError, Log, Torn, log_dir};
 use crate::keystore::Identity;
 use crate::seam::World;
-use crate::view::{Meta, Place, Row, ViewError};
+use crate::view::{Meta, Place};
 
 /// Both logs, open, and their keys.
 #[derive(Debug)]
@@ -119,20 +119,32 @@ impl Logs {
 
     /// The entry that holds a value.
     fn source(&mut self, dot: Dot, place: &Place) -> Result<Option<Source>, JournalError> {
-        let (log, key, seq) = match place.inbox {
-            Some(seq) => (&mut self.inbox, &self.inbox_key, seq),
-            None => (&mut self.journal, &self.journal_key, dot.seq),
+        Ok(match place.inbox {
+            Some(seq) => self.told(seq)?.map(Source::State),
+            None => self.own_edit(dot.seq)?.map(|own| Source::Edit(own, self.office.clone())),
+        })
+    }
+
+    /// The edit that our journal's entry `seq` is.
+    pub(super) fn own_edit(&mut self, seq: Seq) -> Result<Option<Own>, JournalError> {
+        let Some((bytes, after)) = self.journal.entry(seq)? else { return Ok(None) };
+        let Some(frame) = Frame::parse(&bytes).ok().filter(|f| f.kind == Kind::EDIT) else {
+            return Ok(None);
         };
-        let Some((bytes, after)) = log.entry(seq)? else { return Ok(None) };
+        let plain = item::plain(&frame, self.journal.id(), &self.journal_key, &mut Unpacker::new());
+        let edit = plain.and_then(|plain| Edit::decode(&plain).ok());
+        Ok(edit.map(|edit| Own { edit, context: frame.context.clone(), after }))
+    }
+
+    /// The state that our inbox's entry `seq` brought.
+    pub(super) fn told(&mut self, seq: Seq) -> Result<Option<RecordState<Value>>, JournalError> {
+        let Some((bytes, _)) = self.inbox.entry(seq)? else { return Ok(None) };
+        let (id, key) = (self.inbox.id(), &self.inbox_key);
         let frame = Frame::parse(&bytes).ok();
-        let plain = frame.and_then(|f| item::plain(&f, log.id(), key, &mut Unpacker::new()));
-        let Some(plain) = plain else { return Ok(None) };
-        if place.inbox.is_some() {
-            let signed: Option<SignedState> = codec::decode(&plain).ok();
-            return Ok(signed.and_then(|s| s.trusted().ok()).map(Source::State));
-        }
-        let by = self.office.clone();
-        Ok(Edit::decode(&plain).ok().map(|edit| Source::Edit { edit, by, after }))
+        let plain = frame.and_then(|f| item::plain(&f, id, key, &mut Unpacker::new()));
+        let signed: Option<SignedNews> = plain.and_then(|plain| codec::decode(&plain).ok());
+        let says = signed.and_then(|signed| signed.trusted().ok()).map(|news| news.says);
+        Ok(if let Some(Says::State(state)) = says { Some(state) } else { None })
     }
 
     /// When the entry `seq` of our journal was written, by its own word.
@@ -140,11 +152,7 @@ impl Logs {
         if seq == Seq(1) {
             return Ok(Some(self.journal.genesis()?.born_at));
         }
-        let Some((bytes, _)) = self.journal.entry(seq)? else { return Ok(None) };
-        let (id, key) = (self.journal.id(), &self.journal_key);
-        let frame = Frame::parse(&bytes).ok();
-        let plain = frame.and_then(|f| item::plain(&f, id, key, &mut Unpacker::new()));
-        Ok(plain.and_then(|plain| Edit::decode(&plain).ok()).map(|edit| edit.at))
+        Ok(self.own_edit(seq)?.map(|own| own.edit.at))
     }
 }
 
@@ -163,17 +171,25 @@ fn unlock(
     Ok((key.map_err(foreign)?, genesis.office))
 }
 
+/// An edit of ours, read back.
+#[derive(Debug)]
+pub(super) struct Own {
+    pub(super) edit: Edit,
+    pub(super) context: VersionVector,
+    after: Position,
+}
+
 /// An entry that holds values.
 enum Source {
-    Edit { edit: Edit, by: OfficeId, after: Position },
-    State(StateFor),
+    Edit(Own, OfficeId),
+    State(RecordState<Value>),
 }
 
 impl Source {
     fn value(&self, group: &GroupName, dot: Dot) -> Option<Value> {
         match self {
-            Self::State(state) => state.state.groups.get(group)?.get(&dot).cloned(),
-            Self::Edit { edit, by, after } => Some(Value {
+            Self::State(state) => state.groups.get(group)?.get(&dot).cloned(),
+            Self::Edit(Own { edit, after, .. }, by) => Some(Value {
                 json: edit.groups.get(group)?.clone(),
                 by: by.clone(),
                 at: edit.at,
@@ -182,95 +198,4 @@ impl Source {
             }),
         }
     }
-}
-
-/// Folds one entry into the rows. The row that it left in an undecided conflict, if any: several
-/// values of one group, of which the caller has to say whether they differ.
-pub(super) fn fold(
-    rows: &mut Rows,
-    office: &OfficeId,
-    ours: JournalId,
-    item: Item,
-) -> Result<Option<RecordId>, ViewError> {
-    match item {
-        Item::Edit(act) => edit(rows, office, act),
-        Item::State { seq, state } => merge(rows, ours, seq, &state),
-        Item::Cursor(cursor) => {
-            rows.cursor(cursor);
-            Ok(None)
-        }
-        Item::Nothing => Ok(None),
-        Item::Unreadable(seq) => {
-            tracing::error!(%seq, "an entry does not open: it is kept and not folded");
-            Ok(None)
-        }
-    }
-}
-
-fn edit(rows: &mut Rows, office: &OfficeId, act: Act) -> Result<Option<RecordId>, ViewError> {
-    let mut row = match (rows.get(act.record)?, &act.opening) {
-        (Some(row), _) => row,
-        (None, Some(opening)) => {
-            let form_number = opening.form_number.clone();
-            let origin = Origin { office: office.clone(), form_number };
-            let (ordinal, state) = (rows.meta().records, RecordState::new(origin));
-            Row { ordinal, opened: None, conflict: false, state }
-        }
-        (None, None) => {
-            tracing::error!(dot = %act.dot, "an edit of a record that is not there: not folded");
-            return Ok(None);
-        }
-    };
-    let was = row.conflict;
-    if act.opening.is_some() && row.opened.is_none() {
-        row.opened = Some(act.dot.seq);
-    }
-    let place = Place { tag: act.tag, inbox: None };
-    let groups = act.groups.into_iter().map(|group| (group, place));
-    let posted = act.opening.map(|opening| opening.posted);
-    if let Applied::WaitsFor(dot) = row.state.apply(act.dot, &act.context, posted, groups) {
-        tracing::error!(entry = %act.dot, waits_for = %dot, "an edit is held");
-    }
-    Ok(put(rows, row, was))
-}
-
-fn merge(
-    rows: &mut Rows,
-    ours: JournalId,
-    seq: Seq,
-    state: &RecordState<wasl_protocol::id::Tag>,
-) -> Result<Option<RecordId>, ViewError> {
-    let theirs =
-        state.map(|_, dot, tag| Place { tag: *tag, inbox: (dot.journal != ours).then_some(seq) });
-    if let Some(mut row) = rows.get(state.origin.id())? {
-        let was = row.conflict;
-        row.state.merge(&theirs);
-        return Ok(put(rows, row, was));
-    }
-    let ordinal = rows.meta().records;
-    Ok(put(rows, Row { ordinal, opened: None, conflict: false, state: theirs }, false))
-}
-
-/// Puts a row in whose conflict is settled where it can be without reading values.
-fn put(rows: &mut Rows, mut row: Row, was: bool) -> Option<RecordId> {
-    let several = row.state.groups.values().any(|values| values.len() > 1);
-    row.conflict = several;
-    let undecided = several.then(|| row.record());
-    rows.put(row, was);
-    undecided
-}
-
-/// Looks at the values of a record that has several in one group, and notes whether they differ.
-pub(super) fn decide(
-    logs: &mut Logs,
-    rows: &mut Rows,
-    record: RecordId,
-) -> Result<(), super::EngineError> {
-    let Some(mut row) = rows.get(record)? else { return Ok(()) };
-    if let Some(state) = logs.values(&row.state)? {
-        let was = row.conflict;
-        row.conflict = state.groups.values().any(|values| siblings(values).len() > 1);
-        rows.put(row, was);
-    }
-    Ok(())
 }

@@ -9,12 +9,14 @@ use std::thread::{self, JoinHandle};
 use wasl_protocol::entry::Cursor;
 use wasl_protocol::id::{Position, RecordId};
 
-use crate::view::{Meta, Row, View, ViewError};
-
-type Batch = Arc<BTreeMap<RecordId, Row>>;
+use super::notes::Notes;
+use crate::view::{Batch, Meta, Row, View, ViewError};
 
 /// How many rows may wait for the view, besides those on their way.
 const WAITING_ROWS: usize = 4096;
+
+/// How many hidden rows one page of a list passes over at most.
+const HIDDEN_ROWS: u64 = 10_000;
 
 /// Rows, the newest ones in memory.
 #[derive(Debug)]
@@ -22,16 +24,30 @@ pub(super) struct Rows {
     view: Arc<Box<dyn View>>,
     fresh: BTreeMap<RecordId, Row>,
     /// What is on its way into the view.
-    folding: Option<Batch>,
+    folding: Option<Arc<Batch>>,
     folder: Option<Folder>,
     meta: Meta,
+    pub(super) notes: Notes,
+}
+
+/// For what a row counts in [`Meta`].
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Counted {
+    listed: bool,
+    conflict: bool,
+}
+
+impl Counted {
+    pub(super) fn of(row: &Row) -> Self {
+        Self { listed: !row.hidden, conflict: row.shows_conflict() }
+    }
 }
 
 impl Rows {
-    pub(super) fn new(view: Box<dyn View>) -> Self {
-        let meta = view.meta();
+    pub(super) fn new(view: Box<dyn View>) -> Result<Self, ViewError> {
+        let (meta, notes) = (view.meta(), Notes::of(view.notes()?));
         let (fresh, view) = (BTreeMap::new(), Arc::new(view));
-        Self { view, fresh, folding: None, folder: None, meta }
+        Ok(Self { view, fresh, folding: None, folder: None, meta, notes })
     }
 
     /// How far everything is folded, and what there is.
@@ -39,35 +55,65 @@ impl Rows {
         self.meta
     }
 
-    /// How many rows wait to be put into the view.
+    /// How many changes wait to be put into the view.
     pub(super) fn waiting(&self) -> usize {
-        self.fresh.len()
+        self.fresh.len() + self.notes.waiting()
     }
 
     pub(super) fn get(&self, record: RecordId) -> Result<Option<Row>, ViewError> {
         let waits = self.fresh.get(&record);
-        let waits = waits.or_else(|| self.folding.as_ref()?.get(&record));
+        let waits = waits.or_else(|| self.folding.as_ref()?.rows.get(&record));
         match waits {
             Some(row) => Ok(Some(row.clone())),
             None => self.view.get(record),
         }
     }
 
-    /// The rows in the order of arrival: at most `limit`, after the first `skip`.
-    pub(super) fn list(&mut self, skip: u64, limit: u64) -> Result<Vec<Row>, ViewError> {
+    /// The rows that are not hidden, in the order of arrival, from place `skip` on: at most `limit`.
+    /// And the place to go on from, if there are more.
+    pub(super) fn list(
+        &mut self,
+        skip: u64,
+        limit: u64,
+    ) -> Result<(Vec<Row>, Option<u64>), ViewError> {
         self.settle()?;
-        let end = skip.saturating_add(limit).min(self.meta.records);
-        let row = |ordinal| self.view.at(ordinal)?.ok_or(ViewError::Row);
-        (skip..end).map(row).collect()
+        let (mut rows, end) = (Vec::new(), self.meta.rows);
+        let last_looked_at = skip.saturating_add(limit).saturating_add(HIDDEN_ROWS);
+        let mut at = skip;
+        while at < end.min(last_looked_at) && (rows.len() as u64) < limit {
+            let row = self.view.at(at)?.ok_or(ViewError::Row)?;
+            if !row.hidden {
+                rows.push(row);
+            }
+            at += 1;
+        }
+        Ok((rows, (at < end).then_some(at)))
     }
 
-    /// Puts a row in; a new one takes the next ordinal.
-    pub(super) fn put(&mut self, row: Row, was_in_conflict: bool) {
-        if row.ordinal == self.meta.records {
-            self.meta.records += 1;
+    /// The rows in conflict that are not hidden, paged as in [`Self::list`].
+    pub(super) fn conflicts(
+        &mut self,
+        skip: u64,
+        limit: u64,
+    ) -> Result<(Vec<Row>, Option<u64>), ViewError> {
+        self.settle()?;
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let mut ordinals = self.view.conflicts(skip, limit.saturating_add(1));
+        let next = if ordinals.len() > limit { ordinals.pop() } else { None };
+        let row = |ordinal| self.view.at(ordinal)?.ok_or(ViewError::Row);
+        Ok((ordinals.into_iter().map(row).collect::<Result<_, _>>()?, next))
+    }
+
+    /// Puts a row in, which counted for so much before; a new one takes the next ordinal.
+    pub(super) fn put(&mut self, row: Row, before: Counted) {
+        let (meta, after) = (&mut self.meta, Counted::of(&row));
+        if row.ordinal == meta.rows {
+            meta.rows += 1;
         }
-        self.meta.conflicts += u64::from(row.conflict);
-        self.meta.conflicts -= u64::from(was_in_conflict);
+        meta.records += u64::from(after.listed);
+        meta.records -= u64::from(before.listed);
+        meta.conflicts += u64::from(after.conflict);
+        meta.conflicts -= u64::from(before.conflict);
         self.fresh.insert(row.record(), row);
     }
 
@@ -86,7 +132,7 @@ impl Rows {
     /// Hands what waits to the second thread, if that has nothing to do. Waits for it only where
     /// too much has piled up.
     pub(super) fn advance(&mut self) -> Result<(), ViewError> {
-        if self.fresh.len() >= WAITING_ROWS {
+        if self.waiting() >= WAITING_ROWS {
             self.arrive()?;
         }
         if let (Some(_), Some(folder)) = (&self.folding, &self.folder) {
@@ -99,10 +145,10 @@ impl Rows {
                 Err(TryRecvError::Disconnected) => return Err(ViewError::Panicked),
             }
         }
-        if self.fresh.is_empty() {
+        if self.waiting() == 0 {
             return Ok(());
         }
-        let batch = Arc::new(std::mem::take(&mut self.fresh));
+        let batch = Arc::new(self.take());
         self.folding = Some(batch.clone());
         let folder = self.folder.get_or_insert_with(|| Folder::start(self.view.clone()));
         folder
@@ -115,11 +161,16 @@ impl Rows {
     /// Puts what waits into the view, now.
     pub(super) fn settle(&mut self) -> Result<(), ViewError> {
         self.arrive()?;
-        if self.meta != self.view.meta() || !self.fresh.is_empty() {
-            let rows = std::mem::take(&mut self.fresh);
-            self.view.apply(&mut rows.values(), self.meta)?;
+        let batch = self.take();
+        if self.meta != self.view.meta() || !batch.is_empty() {
+            self.view.apply(&batch, self.meta)?;
         }
         Ok(())
+    }
+
+    /// What waits.
+    fn take(&mut self) -> Batch {
+        Batch { rows: std::mem::take(&mut self.fresh), notes: self.notes.take_changes() }
     }
 
     pub(super) fn close(mut self) -> Result<(), ViewError> {
@@ -144,20 +195,20 @@ const FOLDER_NICE: i32 = 15;
 /// The second thread: puts one batch after another into the view.
 #[derive(Debug)]
 struct Folder {
-    work: Option<SyncSender<(Batch, Meta)>>,
+    work: Option<SyncSender<(Arc<Batch>, Meta)>>,
     done: Receiver<Result<(), ViewError>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Folder {
     fn start(view: Arc<Box<dyn View>>) -> Self {
-        let (work, batches) = sync_channel::<(Batch, Meta)>(1);
+        let (work, batches) = sync_channel::<(Arc<Batch>, Meta)>(1);
         let (tell, done) = sync_channel(1);
         let fold = move || {
             // Whoever waits for an answer goes first. Without the right to ask, all are equal.
             let _ = rustix::process::nice(FOLDER_NICE);
             for (batch, meta) in batches {
-                if tell.send(view.apply(&mut batch.values(), meta)).is_err() {
+                if tell.send(view.apply(&batch, meta)).is_err() {
                     return;
                 }
             }

@@ -3,9 +3,10 @@
 
 use std::path::PathBuf;
 
-use wasl_protocol::entry::StateFor;
 use wasl_protocol::id::{Dot, RecordId};
 use wasl_protocol::keys::Random;
+use wasl_protocol::news::{News, Says};
+use wasl_protocol::record::{RecordState, Value};
 use wasl_protocol::units::Seq;
 
 use super::EngineError;
@@ -80,7 +81,7 @@ impl Store {
         let fresh = self.logs.empty_meta();
         let aside = self.place.as_ref().map(|place| place.set_aside(fresh));
         if let Some(Ok((view, _))) = aside {
-            self.rows = Rows::new(view);
+            self.rows = Rows::new(view)?;
             match replay(&mut self.logs, &mut self.rows, &mut |_, _| {}) {
                 Err(EngineError::View(_)) => {}
                 done => return done.map(|_| ()),
@@ -90,19 +91,33 @@ impl Store {
         if let Some(place) = &self.place {
             let _ = view::discard(&place.dir); // what cannot be written cannot be un-marked either
         }
-        self.rows = Rows::new(Box::new(MemoryView::new(fresh)));
+        self.rows = Rows::new(Box::new(MemoryView::new(fresh)))?;
         replay(&mut self.logs, &mut self.rows, &mut |_, _| {}).map(|_| ())
     }
 
-    /// The last entry of ours that a state of HQ's does not contradict, if it contradicts one: it
-    /// covers more of our journal than there is, or has one of our dots with another tag.
-    pub(super) fn contradicts(&mut self, state: &StateFor) -> Result<Option<Seq>, EngineError> {
+    /// The last entry of ours that news of HQ's does not contradict, if it contradicts one: it
+    /// speaks of more of our journal than there is, or has one of our dots with another tag.
+    pub(super) fn contradicts(&mut self, news: &News) -> Result<Option<Seq>, EngineError> {
+        match &news.says {
+            Says::State(state) => self.state_contradicts(state),
+            Says::Fate(fate) if fate.dot.journal == self.logs.journal.id() => {
+                let end = self.logs.journal.next().seq;
+                Ok((fate.dot.seq > end).then_some(end))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn state_contradicts(
+        &mut self,
+        state: &RecordState<Value>,
+    ) -> Result<Option<Seq>, EngineError> {
         let (ours, next) = (self.logs.journal.id(), self.logs.journal.next());
-        if state.state.seen.up_to(ours) > next.seq {
+        if state.seen.up_to(ours) > next.seq {
             return Ok(Some(next.seq));
         }
-        let row = self.row(state.record)?;
-        for (group, values) in &state.state.groups {
+        let row = self.row(state.origin.id())?;
+        for (group, values) in &state.groups {
             for (dot, value) in values.iter().filter(|(dot, _)| dot.journal == ours) {
                 let known = row.as_ref().and_then(|r| r.state.groups.get(group)?.get(dot));
                 let tag = match known {

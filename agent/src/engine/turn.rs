@@ -14,12 +14,12 @@ use wasl_protocol::units::{Seq, UnixMs};
 
 use super::EngineError;
 use super::answers::{Answers, refuse};
+use super::fold::{decide, fold};
 use super::gauge::Gauge;
 use super::handle::{Change, Enrolled, Facts, Prepared, Refused};
 use super::input::Input;
-use super::item::{Act, Item};
+use super::item::{Item, OwnEdit};
 use super::receipts::Receipts;
-use super::replica::{decide, fold};
 use super::store::Store;
 use crate::journal::AppendError;
 use crate::seam::World;
@@ -175,8 +175,8 @@ impl Engine {
                 };
                 answers.changed(answer, changed);
             }
-            Input::States { states, upto, answer } => {
-                if self.states(&states, upto)? {
+            Input::News { news, upto, answer } => {
+                if self.news(&news, upto)? {
                     answers.stored(answer);
                 }
             }
@@ -204,7 +204,11 @@ impl Engine {
 
     /// Compare-and-set: earlier acts of the same turn count.
     fn change(&mut self, change: Change) -> Result<Result<Position, Refused>, EngineError> {
-        let Some(row) = self.store.row(change.record)? else { return Ok(Err(Refused::Unknown)) };
+        let row = self.store.seen_row(change.record)?;
+        let Some(row) = row else { return Ok(Err(Refused::Unknown)) };
+        if self.store.rows.notes.is_newer(change.record) {
+            return Ok(Err(Refused::ReadOnly));
+        }
         if let Some(group) = row.state.unread(&change.read, &change.groups) {
             return Ok(Err(Refused::Stale(group.clone())));
         }
@@ -248,7 +252,7 @@ impl Engine {
     ) -> Result<(), EngineError> {
         let dot = Dot { journal: self.store.logs.journal.id(), seq: position.seq };
         let tag = position.head.tag();
-        self.fold(Item::Edit(Act { dot, tag, context, record, opening, groups }))?;
+        self.fold(Item::Edit(OwnEdit { dot, tag, context, record, opening, groups }))?;
         self.store.rows.journal_folded(position);
         Ok(())
     }
@@ -328,6 +332,8 @@ impl Engine {
         facts.cursor = meta.cursor;
         facts.records = meta.records;
         facts.conflicts = meta.conflicts;
+        facts.refused = self.store.rows.notes.refused();
+        facts.read_only = self.store.rows.notes.unread();
         if self.gauge.due(self.world.clock.mono_ns()) {
             let logs = &self.store.logs;
             facts.journal_bytes = logs.journal.file_bytes() + logs.inbox.file_bytes();

@@ -31,6 +31,9 @@ pub enum Doubt {
     /// It says that more, or other things, are folded than the logs hold.
     #[error("the view does not fit the journal")]
     AtOdds,
+    /// It holds things that the version which folded it could not read.
+    #[error("it holds what a newer version wrote: this one may be able to read it")]
+    Newer,
 }
 
 /// What opening the view gave.

@@ -1,4 +1,4 @@
-//! The view: one small row for each record, a fold of inbox and journal. Never the only copy of
+//! The view: one small row for each record and some notes, a fold of inbox and journal. Never the only copy of
 //! anything: on any doubt it is moved aside and folded again.
 //!
 //! Knows nothing of logs, of what a value says, or of who asks. Only `sled.rs` knows the store.
@@ -6,16 +6,20 @@
 mod finder; // from a record's id to its row
 mod guard; // may the store on disk be believed?
 mod memory; // a view that lives as long as the process
+mod note; // what is remembered beside the rows
 mod row; // a row and its bytes
 mod sled; // the store
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use wasl_protocol::entry::Cursor;
 use wasl_protocol::id::{JournalId, Position, RecordId};
+use wasl_protocol::units::Seq;
 
 pub use guard::{Doubt, Opened, discard, open, set_aside};
 pub use memory::MemoryView;
+pub use note::Note;
 pub use row::{Place, Row};
 pub use sled::SledView;
 
@@ -28,9 +32,11 @@ pub struct Meta {
     pub inbox: Position,
     /// How far HQ's feed has been taken.
     pub cursor: Option<Cursor>,
-    /// How many records there are; also the ordinal of the next one.
+    /// How many rows there are; also the ordinal of the next one.
+    pub rows: u64,
+    /// How many of them are not hidden.
     pub records: u64,
-    /// How many of them are in conflict.
+    /// How many of these are in conflict.
     pub conflicts: u64,
 }
 
@@ -38,7 +44,28 @@ impl Meta {
     /// Of a view into which nothing is folded yet.
     pub fn empty(journal: JournalId, inbox: JournalId) -> Self {
         let (journal, inbox) = (Position::start(journal), Position::start(inbox));
-        Self { journal, inbox, cursor: None, records: 0, conflicts: 0 }
+        Self { journal, inbox, cursor: None, rows: 0, records: 0, conflicts: 0 }
+    }
+}
+
+/// What changes in a view at once.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// Rows, new or in place of what they were.
+    pub rows: BTreeMap<RecordId, Row>,
+    /// Notes by the inbox entry that brought them; none: it is taken away.
+    pub notes: BTreeMap<Seq, Option<Note>>,
+}
+
+impl Batch {
+    /// How many things change.
+    pub fn len(&self) -> usize {
+        self.rows.len() + self.notes.len()
+    }
+
+    /// Does nothing change?
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 }
 
@@ -75,9 +102,16 @@ pub trait View: Send + Sync {
     /// The row with this ordinal.
     fn at(&self, ordinal: u64) -> Result<Option<Row>, ViewError>;
 
-    /// Puts rows in, together with how far the view is folded then: all of it or nothing. One
+    /// The first places in the order of arrival, from `from` on, of rows that are in conflict and
+    /// not hidden: at most `limit`.
+    fn conflicts(&self, from: u64, limit: usize) -> Vec<u64>;
+
+    /// All notes.
+    fn notes(&self) -> Result<BTreeMap<Seq, Note>, ViewError>;
+
+    /// Puts a batch in, together with how far the view is folded then: all of it or nothing. One
     /// thread at a time; others may read meanwhile.
-    fn apply(&self, rows: &mut dyn Iterator<Item = &Row>, meta: Meta) -> Result<(), ViewError>;
+    fn apply(&self, batch: &Batch, meta: Meta) -> Result<(), ViewError>;
 
     /// Makes all of it durable and says so on disk, for the next start.
     fn close(self: Box<Self>) -> Result<(), ViewError>;

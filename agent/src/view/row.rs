@@ -29,13 +29,17 @@ pub struct Row {
     pub opened: Option<Seq>,
     /// Does some group hold values that differ?
     pub conflict: bool,
+    /// Has HQ withdrawn it from this office? Its entries stay in the logs, and nobody sees it.
+    pub hidden: bool,
+    /// The inbox entries whose states brought something new, oldest first: where its history is.
+    pub told: Vec<Seq>,
     /// Its state, with places for values.
     pub state: RecordState<Place>,
 }
 
 /// A row's form before it is sealed: each dot once, and the groups refer to it by its index.
 type Packed = (
-    (Option<Seq>, bool),
+    (Option<Seq>, bool, bool, Vec<Seq>),
     Origin,
     BTreeSet<PostDigest>,
     VersionVector,
@@ -47,6 +51,11 @@ impl Row {
     /// Which record it is.
     pub fn record(&self) -> RecordId {
         self.state.origin.id()
+    }
+
+    /// Is it a conflict that somebody here can see?
+    pub fn shows_conflict(&self) -> bool {
+        self.conflict && !self.hidden
     }
 
     /// Its sealed bytes: bound to its ordinal.
@@ -66,7 +75,7 @@ impl Row {
         });
         let groups: Vec<(GroupName, Vec<u32>)> = groups.collect();
         let state = &self.state;
-        let facts = (self.opened, self.conflict);
+        let facts = (self.opened, self.conflict, self.hidden, &self.told);
         let plain =
             codec::encode(&(facts, &state.origin, &state.posted, &state.seen, &dots, &groups));
         key.seal(&associated_data(self.ordinal), &plain, randomness(self.ordinal))
@@ -76,7 +85,7 @@ impl Row {
     pub(super) fn open(ordinal: u64, sealed: &[u8], key: &DataKey) -> Result<Self, ViewError> {
         let plain = key.open(&associated_data(ordinal), sealed).map_err(|_| ViewError::Row)?;
         let packed: Packed = codec::decode(&plain).map_err(|_| ViewError::Row)?;
-        let ((opened, conflict), origin, posted, seen, dots, packed_groups) = packed;
+        let ((opened, conflict, hidden, told), origin, posted, seen, dots, packed_groups) = packed;
         let mut groups = BTreeMap::new();
         for (group, indexes) in packed_groups {
             let mut values = BTreeMap::new();
@@ -87,7 +96,7 @@ impl Row {
             groups.insert(group, values);
         }
         let state = RecordState { origin, posted, seen, groups };
-        Ok(Self { ordinal, opened, conflict, state })
+        Ok(Self { ordinal, opened, conflict, hidden, told, state })
     }
 }
 

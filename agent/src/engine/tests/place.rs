@@ -6,14 +6,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use tokio::sync::oneshot;
-use wasl_protocol::entry::{Edit, SignedState, StateFor};
+use wasl_protocol::entry::Edit;
 use wasl_protocol::frame::{Kind, Sealed};
 use wasl_protocol::id::{Dot, EpochId, OfficeId, Position, RecordId};
 use wasl_protocol::join::{Joined, TransportKey};
 use wasl_protocol::json::Json;
 use wasl_protocol::keys::{SignKey, UnwrapKey};
+use wasl_protocol::news::{News, Says, SignedNews};
 use wasl_protocol::pack::Packer;
-use wasl_protocol::record::{Draft, Origin, RecordState, Value, VersionVector};
+use wasl_protocol::record::{Correction, Draft, Origin, RecordState, Value, VersionVector};
 use wasl_protocol::units::{FeedNo, Seq, UnixMs};
 
 use crate::engine::{
@@ -187,10 +188,19 @@ pub(super) fn change(
     read: VersionVector,
     json: &str,
 ) -> (Input, oneshot::Receiver<Result<Position, Refused>>) {
-    let groups = Draft::parse_correction(json.as_bytes()).unwrap();
+    change_of(engine, record(form), read, json)
+}
+
+/// The same, of any record.
+pub(super) fn change_of(
+    engine: &Engine,
+    record: RecordId,
+    read: VersionVector,
+    json: &str,
+) -> (Input, oneshot::Receiver<Result<Position, Refused>>) {
+    let Correction { groups, operator } = Correction::parse(json.as_bytes(), &office()).unwrap();
     let named = groups.keys().cloned().collect();
-    let record = record(form);
-    let edit = Edit { record, at: UnixMs(2000), operator: None, opening: None, groups };
+    let edit = Edit { record, at: UnixMs(2000), operator, opening: None, groups };
     let (journal, key) = (engine.store.logs.journal.id(), &engine.store.logs.journal_key);
     let (mut packer, random) = (Packer::new(), engine.world.entropy.random());
     let sealed = Sealed::new(journal, Kind::EDIT, &edit.encode(), key, &mut packer, random);
@@ -220,24 +230,34 @@ pub(super) fn record(form: &str) -> RecordId {
     RecordId::of(&office(), &form.parse().unwrap())
 }
 
-pub(super) fn found(engine: &mut Engine, form: &str) -> Option<Found> {
+/// What the engine answers to one input.
+pub(super) fn ask<T>(
+    engine: &mut Engine,
+    input: impl FnOnce(oneshot::Sender<T>) -> Input,
+) -> Option<T> {
     let (answer, waits) = oneshot::channel();
-    engine.turn(vec![Input::Record { record: record(form), answer }]).unwrap();
-    waits.blocking_recv().unwrap()
+    engine.turn(vec![input(answer)]).unwrap();
+    waits.blocking_recv().ok()
+}
+
+pub(super) fn found_of(engine: &mut Engine, record: RecordId) -> Option<Found> {
+    ask(engine, |answer| Input::Record { record, answer }).unwrap()
+}
+
+pub(super) fn found(engine: &mut Engine, form: &str) -> Option<Found> {
+    found_of(engine, record(form))
 }
 
 pub(super) fn listed(engine: &mut Engine) -> Vec<Listed> {
-    let (answer, waits) = oneshot::channel();
-    engine.turn(vec![Input::List { skip: 0, limit: u64::MAX, answer }]).unwrap();
-    waits.blocking_recv().unwrap()
+    let list = |answer| Input::List { skip: 0, limit: u64::MAX, answer };
+    ask(engine, list).unwrap().0
 }
 
 /// Every record with its values, for comparing.
 pub(super) fn everything(engine: &mut Engine) -> Vec<(RecordId, RecordState<Value>)> {
-    let forms: Vec<String> =
-        listed(engine).into_iter().map(|l| l.form_number.as_str().to_owned()).collect();
+    let ids: Vec<RecordId> = listed(engine).into_iter().map(|l| l.record).collect();
     let mut all: Vec<_> =
-        forms.iter().map(|form| (record(form), found(engine, form).unwrap().state)).collect();
+        ids.into_iter().map(|id| (id, found_of(engine, id).unwrap().state)).collect();
     all.sort_by_key(|(id, _)| *id);
     all
 }
@@ -248,7 +268,7 @@ pub(super) fn hq_state(
     ours: Option<RecordState<Value>>,
     form: &str,
     (group, dot, json): (&str, Dot, &str),
-) -> SignedState {
+) -> SignedNews {
     let origin = Origin { office: office(), form_number: form.parse().unwrap() };
     let mut state = ours.unwrap_or_else(|| RecordState::new(origin));
     let value = Value {
@@ -260,18 +280,20 @@ pub(super) fn hq_state(
     };
     state.groups.entry(group.parse().unwrap()).or_default().insert(dot, value);
     state.seen.add(dot);
-    let (epoch, feed) = (EpochId(1), FeedNo(dot.seq.0));
-    let state = StateFor { epoch, office: office(), feed, record: record(form), state };
-    SignedState::sign(&state, &place.hq)
+    news(place, Some(record(form)), Says::State(state))
+}
+
+/// News as HQ signs it.
+pub(super) fn news(place: &Place, record: Option<RecordId>, says: Says) -> SignedNews {
+    let (epoch, office, feed) = (EpochId(1), office(), FeedNo(1));
+    SignedNews::sign(&News { epoch, office, feed, record, says }, &place.hq)
 }
 
 pub(super) fn hq_dot(seq: u64) -> Dot {
     Dot { journal: wasl_protocol::id::JournalId(0xabc), seq: Seq(seq) }
 }
 
-pub(super) fn store_states(engine: &mut Engine, states: Vec<SignedState>, upto: u64) -> bool {
-    let (answer, waits) = oneshot::channel();
+pub(super) fn store_news(engine: &mut Engine, news: Vec<SignedNews>, upto: u64) -> bool {
     let upto = wasl_protocol::entry::Cursor { epoch: EpochId(1), feed: FeedNo(upto) };
-    engine.turn(vec![Input::States { states, upto, answer }]).unwrap();
-    waits.blocking_recv().is_ok()
+    ask(engine, |answer| Input::News { news, upto, answer }).is_some()
 }

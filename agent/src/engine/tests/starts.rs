@@ -37,7 +37,7 @@ fn lived_in() -> (
         hq_state(&place, Some(theirs), "4", phone),
         hq_state(&place, None, "77", ("appointment", hq_dot(3), r#"{"day":"2026-12-01"}"#)),
     ];
-    assert!(store_states(&mut engine, states, 3));
+    assert!(store_news(&mut engine, states, 3));
     enroll_all(&mut engine, 31..=40);
     let all = everything(&mut engine);
     assert_eq!((all.len(), engine.facts.conflicts), (41, 1));
@@ -157,7 +157,7 @@ fn the_records_of_a_stopped_daemon_are_read_without_touching_anything() {
     for (id, state) in &all {
         assert_eq!(&archive.record(*id).unwrap().unwrap().state, state);
     }
-    assert_eq!(archive.list(0, u64::MAX).unwrap().len(), all.len());
+    assert_eq!(archive.list(0, u64::MAX).unwrap().0.len(), all.len());
     assert_eq!(fs::read(place.segment()).unwrap(), before);
 }
 

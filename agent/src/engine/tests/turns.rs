@@ -130,7 +130,7 @@ fn a_full_disk_closes_intake_only_and_room_opens_it_again() {
     assert_eq!(refused, Refused::DiskFull);
     assert_eq!(engine.tell.borrow().closed, Some(Refused::DiskFull));
     assert!(found(&mut engine, "1").is_some(), "reads go on");
-    assert!(store_states(&mut engine, vec![], 1), "the link goes on");
+    assert!(store_news(&mut engine, vec![], 1), "the link goes on");
     place.faults.free_bytes.store(0, Ordering::SeqCst);
     std::thread::sleep(std::time::Duration::from_millis(1100));
     engine.reopen();
@@ -155,7 +155,7 @@ fn a_state_of_hq_is_folded_beside_what_we_wrote() {
     post(&mut engine, "1", "آيات").unwrap();
     let ours = found(&mut engine, "1").unwrap().state;
     let number = ("national_number", hq_dot(3), r#"{"number":"123"}"#);
-    assert!(store_states(&mut engine, vec![hq_state(&place, Some(ours), "1", number)], 9));
+    assert!(store_news(&mut engine, vec![hq_state(&place, Some(ours), "1", number)], 9));
     let found = found(&mut engine, "1").unwrap();
     assert_eq!(found.state.groups.len(), 3);
     assert!(found.state.seen.covers(hq_dot(3)));
@@ -170,11 +170,11 @@ fn values_that_differ_are_a_conflict_and_equal_ones_are_not() {
     post(&mut engine, "1", "آيات").unwrap();
     let same = ("contact", hq_dot(1), r#"{"phone":"7"}"#);
     let ours = found(&mut engine, "1").unwrap().state;
-    assert!(store_states(&mut engine, vec![hq_state(&place, Some(ours), "1", same)], 1));
+    assert!(store_news(&mut engine, vec![hq_state(&place, Some(ours), "1", same)], 1));
     assert_eq!(engine.facts.conflicts, 0);
     let other = ("contact", hq_dot(2), r#"{"phone":"8"}"#);
     let ours = found(&mut engine, "1").unwrap().state;
-    assert!(store_states(&mut engine, vec![hq_state(&place, Some(ours), "1", other)], 2));
+    assert!(store_news(&mut engine, vec![hq_state(&place, Some(ours), "1", other)], 2));
     assert_eq!(engine.facts.conflicts, 1);
 }
 
@@ -186,7 +186,7 @@ fn a_state_that_knows_more_of_our_journal_than_we_is_a_fork_and_is_not_taken() {
     let beyond = wasl_protocol::id::Dot { journal: engine.store.logs.journal.id(), seq: Seq(9) };
     let state = hq_state(&place, None, "5", ("contact", beyond, "{}"));
     let inbox = engine.store.logs.inbox.head();
-    assert!(!store_states(&mut engine, vec![state], 1));
+    assert!(!store_news(&mut engine, vec![state], 1));
     assert_eq!(engine.facts.fork, Some(Seq(2)));
     assert_eq!(engine.store.logs.inbox.head(), inbox);
     assert!(found(&mut engine, "5").is_none());
@@ -200,7 +200,7 @@ fn a_state_with_our_dot_and_another_tag_is_a_fork() {
     post(&mut engine, "1", "آيات").unwrap();
     let ours = wasl_protocol::id::Dot { journal: engine.store.logs.journal.id(), seq: Seq(2) };
     let state = hq_state(&place, None, "1", ("contact", ours, "{}"));
-    assert!(!store_states(&mut engine, vec![state], 1));
+    assert!(!store_news(&mut engine, vec![state], 1));
     assert_eq!(engine.facts.fork, Some(Seq(1)));
 }
 

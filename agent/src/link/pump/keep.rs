@@ -1,14 +1,15 @@
 //! What HQ sent: checked, then kept. Nothing that HQ did not sign reaches the engine.
 
-use wasl_protocol::entry::{Cursor, StateError};
+use wasl_protocol::entry::Cursor;
 use wasl_protocol::id::OfficeId;
 use wasl_protocol::keys::VerifyKey;
+use wasl_protocol::news::NewsError;
 use wasl_protocol::wire::{Ack, States};
 
 use crate::engine::Handle;
 use crate::link::failure::Failure;
 
-/// Checks that HQ signed each of these states, for us; then has them journalled and folded.
+/// Checks that HQ signed each piece of this news, for us; then has them journalled and folded.
 pub(super) async fn keep(
     handle: Handle,
     states: States,
@@ -16,18 +17,18 @@ pub(super) async fn keep(
     hq: VerifyKey,
 ) -> Result<Cursor, Failure> {
     let checked = tokio::task::spawn_blocking(move || -> Result<States, Failure> {
-        states.states.iter().try_for_each(|state| match state.verify(&hq) {
-            Ok(state) if state.office != office => {
-                Err(Failure::Fault("a record state that is for another office".to_owned()))
+        states.states.iter().try_for_each(|news| match news.verify(&hq) {
+            Ok(news) if news.office != office => {
+                Err(Failure::Fault("news that is for another office".to_owned()))
             }
-            // What HQ signed and this version cannot read is kept for the next one.
-            Ok(_) | Err(StateError::Decode(_)) => Ok(()),
-            Err(StateError::Key(_)) => Err(bad_signature("a record state")),
+            // What HQ signed counts as taken, even where this version cannot read it.
+            Ok(_) | Err(NewsError::Decode(_)) => Ok(()),
+            Err(NewsError::Key(_)) => Err(bad_signature("news")),
         })?;
         Ok(states)
     });
     let States { states, upto } = checked.await.map_err(|e| Failure::Broken(e.to_string()))??;
-    handle.store_states(states, upto).await?;
+    handle.store_news(states, upto).await?;
     Ok(upto)
 }
 

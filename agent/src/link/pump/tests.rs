@@ -5,11 +5,11 @@ use tempfile::TempDir;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
-use wasl_protocol::entry::{Cursor, SignedState, StateFor};
+use wasl_protocol::entry::Cursor;
 use wasl_protocol::id::{EpochId, Position, RecordId};
 use wasl_protocol::join::ALPN;
 use wasl_protocol::keys::SignKey;
-use wasl_protocol::record::{Origin, RecordState};
+use wasl_protocol::news::{News, Says, SignedNews};
 use wasl_protocol::units::{FeedNo, UnixMs};
 use wasl_protocol::wire::{
     Ack, Assembler, Bye, ByeCode, Entries, Hello, Level, Message, Standing, States, Welcome,
@@ -181,24 +181,46 @@ async fn a_receipt_that_hq_did_not_sign_is_not_believed() {
     assert_eq!(office.engine(|_| true).await.backlog, 1);
 }
 
+/// News that this version reads, or does not.
+fn news(office: &str, says: Says) -> News {
+    let (office, feed) = (office.parse().unwrap(), FeedNo(1));
+    News { epoch: EPOCH, office, feed, record: Some(RecordId([1; 16])), says }
+}
+
+impl Session {
+    async fn send_news(&self, news: SignedNews) {
+        let (states, upto) = (vec![news], Cursor { epoch: EPOCH, feed: FeedNo(1) });
+        let mut stream = self.connection.open_uni().await.unwrap();
+        let message = Message::States(States { states, upto });
+        stream.write_all(&message.encode()).await.unwrap();
+    }
+}
+
 #[tokio::test]
-async fn a_state_that_is_for_another_office_or_not_signed_is_not_kept() {
+async fn news_that_is_for_another_office_or_not_signed_is_not_kept() {
     let hq = Hq::new(9, ALPN);
     for (whose, key) in [("fajr", hq_key()), ("nasr", SignKey::from_secret(&[5; 32]))] {
         let office = Office::new(&hq);
         let session = Session::welcomed(&hq).await;
-        let (feed, record) = (FeedNo(1), RecordId([1; 16]));
-        let (office_id, form_number) = ("nasr".parse().unwrap(), "1".parse().unwrap());
-        let state = RecordState::new(Origin { office: office_id, form_number });
-        let to = whose.parse().unwrap();
-        let state = StateFor { epoch: EPOCH, office: to, feed, record, state };
-        let (states, upto) = (vec![SignedState::sign(&state, &key)], Cursor { epoch: EPOCH, feed });
-        let mut stream = session.connection.open_uni().await.unwrap();
-        let message = Message::States(States { states, upto });
-        stream.write_all(&message.encode()).await.unwrap();
+        session.send_news(SignedNews::sign(&news(whose, Says::Withdrawn), &key)).await;
         assert_eq!(session.closed().await, ByeCode::Fault as u64);
         assert_eq!(office.engine(|_| true).await.cursor, None);
     }
+}
+
+#[tokio::test]
+async fn news_of_a_newer_version_is_kept_the_cursor_moves_and_the_session_lives() {
+    let hq = Hq::new(9, ALPN);
+    let mut office = Office::new(&hq);
+    let mut session = Session::welcomed(&hq).await;
+    let newer = news("nasr", Says::Newer(vec![200, 1, 2, 3]));
+    session.send_news(SignedNews::sign(&newer, &hq_key())).await;
+    let facts = office.engine(|facts| facts.cursor.is_some()).await;
+    assert_eq!((facts.cursor.unwrap().feed, facts.read_only), (FeedNo(1), 1));
+    session.entries().await;
+    session.send(&session.receipt(&hq_key())).await;
+    office.engine(|facts| facts.backlog == 0).await;
+    assert_eq!(office.link(|_| true).await.state, LinkPhase::Up);
 }
 
 #[tokio::test]

@@ -1,0 +1,86 @@
+//! Who wrote what into a record, as far as this office can know: its own edits from the journal,
+//! and what HQ's states told of others'.
+
+use std::collections::BTreeMap;
+
+use wasl_protocol::id::{Dot, RecordId};
+use wasl_protocol::news::What;
+use wasl_protocol::record::{Act, Counts, Origin, RecordState, Value};
+use wasl_protocol::units::Seq;
+
+use super::EngineError;
+use super::store::Store;
+use crate::view::Row;
+
+/// How many edits of our own a history goes back.
+const OWN_EDITS: usize = 1000;
+
+impl Store {
+    /// Where a record comes from and its edits, by time and dot; none if it is not there, or hidden.
+    pub(super) fn history(
+        &mut self,
+        record: RecordId,
+    ) -> Result<Option<(Origin, Vec<Act>)>, EngineError> {
+        let Some(row) = self.seen_row(record)? else { return Ok(None) };
+        let mut acts = self.own_acts(&row)?;
+        acts.extend(self.others_acts(&row)?);
+        acts.sort_by_key(|act| (act.at, act.dot));
+        Ok(Some((row.state.origin, acts)))
+    }
+
+    /// Our own edits: what each has seen names the one before it.
+    fn own_acts(&mut self, row: &Row) -> Result<Vec<Act>, EngineError> {
+        let journal = self.logs.journal.id();
+        let mut seq = row.state.seen.up_to(journal);
+        let mut acts = Vec::new();
+        while seq > Seq(0) && acts.len() < OWN_EDITS {
+            let own = self.logs.own_edit(seq)?.filter(|own| own.edit.record == row.record());
+            let own = own.ok_or(EngineError::Unfolded(seq))?;
+            let dot = Dot { journal, seq };
+            let counts = match self.rows.notes.fate_of(dot).map(|fate| &fate.what) {
+                Some(What::Held(_)) => Counts::Held,
+                Some(What::Refused { .. }) => Counts::Refused,
+                Some(What::Released) | None => Counts::Applied,
+            };
+            acts.push(Act {
+                dot,
+                by: self.logs.office.clone(),
+                at: own.edit.at,
+                operator: own.edit.operator,
+                counts,
+                groups: own.edit.groups,
+            });
+            seq = own.context.up_to(journal).min(Seq(seq.0 - 1)); // down, whatever it claims
+        }
+        Ok(acts)
+    }
+
+    /// What others wrote, each edit as the first state that brought it had it.
+    fn others_acts(&mut self, row: &Row) -> Result<Vec<Act>, EngineError> {
+        let journal = self.logs.journal.id();
+        let mut acts: BTreeMap<Dot, Act> = BTreeMap::new();
+        for seq in &row.told {
+            let state = self.logs.told(*seq)?.ok_or(EngineError::Unfolded(*seq))?;
+            for act in acts_in(state) {
+                if act.dot.journal != journal {
+                    acts.entry(act.dot).or_insert(act);
+                }
+            }
+        }
+        Ok(acts.into_values().collect())
+    }
+}
+
+/// The edits whose values a state holds.
+fn acts_in(state: RecordState<Value>) -> impl Iterator<Item = Act> {
+    let mut acts: BTreeMap<Dot, Act> = BTreeMap::new();
+    for (group, values) in state.groups {
+        for (dot, value) in values {
+            let Value { json, by, at, operator, .. } = value;
+            let (counts, groups) = (Counts::Applied, BTreeMap::new());
+            let act = acts.entry(dot).or_insert(Act { dot, by, at, operator, counts, groups });
+            act.groups.insert(group.clone(), json);
+        }
+    }
+    acts.into_values()
+}

@@ -1,0 +1,81 @@
+//! What the inbox says beside states, and its bytes: each note is named by the inbox entry that
+//! brought it.
+
+use wasl_protocol::codec;
+use wasl_protocol::id::{Dot, RecordId};
+use wasl_protocol::news::{Fate, Held, What};
+use wasl_protocol::private::Private;
+use wasl_protocol::units::UnixMs;
+
+use super::ViewError;
+
+/// One thing to remember beside the rows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// Something that this version cannot read, of this record where that is known.
+    Newer(Option<RecordId>),
+    /// An entry that HQ holds or refused, and of which record it is, where that is known.
+    Fate(Fate, Option<RecordId>),
+}
+
+/// A note's form before it is sealed: the record, and of a fate its dot, its time, a word and what
+/// belongs to it.
+type Packed = (Option<RecordId>, Option<(Dot, UnixMs, String, Option<Dot>, String)>);
+
+const RELEASED: &str = "released";
+const REFUSED: &str = "refused";
+
+impl Note {
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let packed: Packed = match self {
+            Self::Newer(record) => (*record, None),
+            Self::Fate(Fate { dot, at, what }, record) => {
+                let (word, waits_for, reason) = match what {
+                    What::Held(Held::WaitsFor(dot)) => ("waits", Some(*dot), ""),
+                    What::Held(held) => (held.as_str(), None, ""),
+                    What::Released => (RELEASED, None, ""),
+                    What::Refused { reason } => (REFUSED, None, reason.as_str()),
+                };
+                (*record, Some((*dot, *at, word.to_owned(), waits_for, reason.to_owned())))
+            }
+        };
+        codec::encode(&packed)
+    }
+
+    pub(super) fn decode(bytes: &[u8]) -> Result<Self, ViewError> {
+        let (record, fate): Packed = codec::decode(bytes).map_err(|_| ViewError::Row)?;
+        let Some((dot, at, word, waits_for, reason)) = fate else { return Ok(Self::Newer(record)) };
+        let what = match word.as_str() {
+            RELEASED => What::Released,
+            REFUSED => What::Refused { reason: Private(reason) },
+            word => What::Held(Held::from_words(word, waits_for).ok_or(ViewError::Row)?),
+        };
+        Ok(Self::Fate(Fate { dot, at, what }, record))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wasl_protocol::id::JournalId;
+    use wasl_protocol::units::Seq;
+
+    #[test]
+    fn every_note_comes_back_and_bytes_cut_short_are_refused() {
+        let dot = Dot { journal: JournalId(1), seq: Seq(7) };
+        let reason = Private("الصورة غير واضحة".to_owned());
+        let whats = [
+            What::Held(Held::Undecodable),
+            What::Held(Held::WaitsFor(dot)),
+            What::Released,
+            What::Refused { reason },
+        ];
+        let fates = whats.map(|what| Note::Fate(Fate { dot, at: UnixMs(5), what }, None));
+        let record = Some(RecordId([3; 16]));
+        for note in fates.into_iter().chain([Note::Newer(record), Note::Newer(None)]) {
+            let bytes = note.encode();
+            assert_eq!(Note::decode(&bytes).unwrap(), note);
+            assert!(Note::decode(&bytes[..bytes.len() - 1]).is_err());
+        }
+    }
+}
