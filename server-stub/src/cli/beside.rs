@@ -117,3 +117,78 @@ fn differs(name: &str, values: &[Vec<Leaf<'_>>]) -> bool {
 fn leaf<'a>(leaves: &[Leaf<'a>], name: &str) -> Option<&'a Value> {
     leaves.iter().find(|(path, _)| path == name).map(|(_, value)| *value)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn said(office: &str, dot: &str, value: Value) -> SiblingReport {
+        let (operator, at) = (json!("زينب"), json!(1_767_950_000_000_u64));
+        let said =
+            json!({"dot": dot, "value": value, "office": office, "at": at, "operator": operator});
+        serde_json::from_value(said).unwrap()
+    }
+
+    /// The table without the marks that hold Arabic in its column.
+    fn shown(values: &[SiblingReport]) -> Vec<String> {
+        let columns: Vec<_> = values.iter().map(|said| ("value", said)).collect();
+        let text = side_by_side(&columns).replace('\u{200e}', "");
+        text.lines().map(ToOwned::to_owned).collect()
+    }
+
+    const ONE: &str = "00c1a5b2d3e4f506:1234567";
+    const TWO: &str = "10c1a5b2d3e4f506:2";
+
+    #[test]
+    fn each_value_has_its_column_and_the_fields_that_differ_their_mark() {
+        let ours = json!({"phone": "0780", "mail": "آيات", "floor": 1});
+        let theirs = json!({"phone": "0781", "mail": "آيات", "door": "باب"});
+        let lines = shown(&[said("nasr", ONE, ours), said("hq", TWO, theirs)]);
+        let words = |n: usize| lines[n].split_whitespace().collect::<Vec<_>>();
+        assert_eq!(words(1), ["office", "nasr", "hq"]);
+        assert_eq!(words(2), ["operator", "زينب", "زينب"]);
+        assert_eq!(words(4), ["dot", ONE, TWO]);
+        assert_eq!(words(5), ["*", "floor", "1", "-"]);
+        assert_eq!(words(6), ["mail", "آيات", "آيات"]);
+        assert_eq!(words(7), ["*", "phone", "0780", "0781"]);
+        assert_eq!(words(8), ["*", "door", "-", "باب"]);
+        let column = lines[1].find("hq").unwrap();
+        assert!([4, 7].iter().all(|n| lines[*n][column - 1..].starts_with(' ')));
+    }
+
+    #[test]
+    fn a_list_is_compared_item_by_item_and_a_bare_value_as_a_whole() {
+        let one = json!([{"name": "ن", "age": 3}, {"name": "م"}]);
+        let two = json!([{"name": "ن", "age": 4}]);
+        let lines = shown(&[said("nasr", ONE, one), said("hq", TWO, two)]);
+        let marked: Vec<_> = lines.iter().filter(|l| l.starts_with('*')).collect();
+        assert!(marked[0].contains("[0].age") && marked[1].contains("[1].name"), "{lines:#?}");
+        assert_eq!(marked.len(), 2);
+        let bare = shown(&[said("nasr", ONE, json!("x")), said("hq", TWO, json!([]))]);
+        assert!(bare[5].starts_with("* value"), "{bare:#?}");
+    }
+
+    #[test]
+    fn long_values_are_cut_and_the_mark_and_the_dots_never() {
+        let long = |end: &str| json!({"remark": format!("{}{end}", "ملاحظة ".repeat(40))});
+        for n in 2..=5 {
+            let dot = |i: usize| format!("{i}0c1a5b2d3e4f506:1234567");
+            let values: Vec<_> =
+                (0..n).map(|i| said("suq-al-shuyukh", &dot(i), long(&i.to_string()))).collect();
+            let lines = shown(&values);
+            assert!(lines.iter().all(|l| l.chars().count() <= WIDTH), "{lines:#?}");
+            assert!((0..n).all(|i| lines.iter().any(|l| l.contains(&dot(i)))));
+            let remarks: Vec<_> = lines.iter().filter(|l| l.contains("remark")).collect();
+            assert!(remarks.iter().all(|l| l.starts_with("* remark") && l.contains('…')));
+        }
+    }
+
+    #[test]
+    fn arabic_beside_arabic_keeps_its_column() {
+        let value = |name: &str| json!({"given_name": name});
+        let (one, two) = (said("nasr", ONE, value("آيات")), said("hq", TWO, value("آية")));
+        let text = side_by_side(&[("shown", &one), ("beside it", &two)]);
+        assert!(text.contains("\u{200e}آيات\u{200e}") && text.contains("\u{200e}آية\u{200e}"));
+    }
+}

@@ -128,3 +128,46 @@ fn taken(
 fn dot_and_office(said: &SiblingReport) -> String {
     format!("{} ({})", said.dot, said.office)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    const ONE: &str = "00c1a5b2d3e4f506:3";
+    const TWO: &str = "10c1a5b2d3e4f506:2";
+
+    fn record() -> Value {
+        let said = |dot, office, phone| json!({"dot": dot, "office": office, "at": 0, "operator": null, "value": {"phone": phone}});
+        json!({"groups": {
+            "contact": {"siblings": [said(TWO, "hq", "2"), said(ONE, "nasr", "1")]},
+            "person": {"value": {}, "siblings": []},
+        }})
+    }
+
+    fn ids() -> (RecordId, GroupName, GroupName) {
+        (RecordId([7; 16]), "contact".parse().unwrap(), "person".parse().unwrap())
+    }
+
+    #[test]
+    fn a_resolution_takes_the_value_that_its_dot_names() {
+        let (id, contact, _) = ids();
+        let siblings = siblings(id, &record(), &contact).unwrap();
+        let take = |dot: &str| taken(id, &contact, dot.parse().unwrap(), &siblings);
+        assert_eq!(take(ONE).unwrap(), json!({"phone": "1"}));
+        let refused = format!("{:?}", take("00c1a5b2d3e4f506:4").unwrap_err());
+        assert!(refused.contains(&format!("{TWO} (hq), {ONE} (nasr)")), "{refused}");
+    }
+
+    #[test]
+    fn what_is_not_in_conflict_is_not_resolved_and_what_is_is_named() {
+        let (id, contact, person) = ids();
+        let refused = format!("{:?}", siblings(id, &record(), &person).unwrap_err());
+        assert!(
+            refused.contains("not in conflict") && refused.contains("are: contact"),
+            "{refused}"
+        );
+        let none = siblings(id, &json!({"groups": {}}), &contact).unwrap_err();
+        assert!(format!("{none:?}").contains("record set"), "{none:?}");
+    }
+}

@@ -131,3 +131,40 @@ fn one_value(id: RecordId, read: &Value, group: &GroupName) -> Result<(), Failur
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read() -> Value {
+        json!({"groups": {
+            "contact": {"value": {"phone": "1", "mail": "m"}, "siblings": []},
+            "household": {"value": [], "siblings": []},
+            "address": {"value": {}, "siblings": [{}, {}]},
+        }})
+    }
+
+    fn set(settings: &[&str]) -> Result<Map<String, Value>, String> {
+        let settings: Result<Vec<_>, _> = settings.iter().map(|s| setting(s)).collect();
+        corrected(RecordId([7; 16]), &read(), &settings?).map_err(|e| format!("{e:?}"))
+    }
+
+    #[test]
+    fn a_field_is_set_in_its_group_as_it_was_read() {
+        let groups = set(&["contact.phone=+964", "contact.floor=3", "visit.note=نعم"]).unwrap();
+        let want = json!({
+            "contact": {"phone": "+964", "mail": "m", "floor": 3}, "visit": {"note": "نعم"},
+        });
+        assert_eq!(Value::from(groups), want);
+    }
+
+    #[test]
+    fn no_field_is_set_in_a_list_nor_in_a_group_in_conflict() {
+        assert!(set(&["household.name=x"]).unwrap_err().contains("a list"));
+        let refused = set(&["contact.phone=1", "address.house=3"]).unwrap_err();
+        assert!(refused.contains("2 values") && refused.contains("conflict resolve"), "{refused}");
+        for bad in ["contact=1", "contact.phone", "contact.=1", "Contact.phone=1"] {
+            assert!(set(&[bad]).is_err(), "{bad}");
+        }
+    }
+}

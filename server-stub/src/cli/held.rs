@@ -147,3 +147,63 @@ fn one(entry: &HeldDocument) -> String {
     }
     out.join("\n\n")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    const ALARM: &str = "00c1a5b2d3e4f506:7";
+
+    fn item(dot: &str, reason: &str, waits_for: Option<&str>) -> Value {
+        let mut item = json!({"dot": dot, "office": "chibayish", "record": null,
+            "form_number": "chibayish-20260112-0001", "at": "2026-01-12T09:00:00Z",
+            "reason": reason, "text": "why", "groups": ["contact"]});
+        if let Some(dot) = waits_for {
+            item["waits_for"] = json!(dot);
+        }
+        item
+    }
+
+    #[test]
+    fn the_list_says_why_and_since_when_and_what_waits_for_what_and_what_to_do() {
+        let (second, third) = ("00c1a5b2d3e4f506:8", "00c1a5b2d3e4f506:9");
+        let items = [
+            item(ALARM, "unauthorised", None),
+            item(second, "waits", Some(ALARM)),
+            item(third, "waits", Some("10c1a5b2d3e4f506:1")),
+        ];
+        let list =
+            json!({"schema": HeldList::SCHEMA, "as_of": "2026-01-12T11:00:00Z", "items": items});
+        let text = people(&serde_json::from_value(list).unwrap());
+        let lines: Vec<_> = text.lines().collect();
+        let starts = format!("{ALARM}  chibayish  2 h ago  unauthorised");
+        assert!(lines[1].starts_with(&starts), "{text}");
+        assert!(lines[2].contains(&format!("waits for {ALARM}, held too")), "{text}");
+        assert!(lines[3].contains("waits for 10c1a5b2d3e4f506:1  "), "{text}");
+        for advice in ["unauthorised: why\n  -> an alarm", "waits: it saw", "--as-is"] {
+            assert!(text.contains(advice), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_entry_is_shown_beside_the_record_with_what_can_be_done_or_was() {
+        let said = |office: &str, number: u32| json!({"dot": ALARM, "office": office, "at": 0, "operator": null, "value": {"n": number}});
+        let mut entry = item(ALARM, "unauthorised", None);
+        entry["schema"] = json!(HeldDocument::SCHEMA);
+        entry["as_of"] = entry["at"].clone();
+        entry["says"] =
+            json!({"national_number": {"held": said("chibayish", 666), "now": [said("hq", 1)]}});
+        let shown = |entry: &Value| one(&serde_json::from_value(entry.clone()).unwrap());
+        let text = shown(&entry);
+        let row = text.lines().find(|l| l.contains("* n")).unwrap();
+        assert_eq!(row.split_whitespace().collect::<Vec<_>>(), ["*", "n", "666", "1"]);
+        assert!(text.contains(&format!("held refuse {ALARM}")), "{text}");
+        entry["verdict"] = json!({"what": "refused", "reason": "offices give no numbers"});
+        let text = shown(&entry);
+        assert!(
+            text.contains("refused: offices give no numbers") && !text.contains("->"),
+            "{text}"
+        );
+    }
+}

@@ -164,3 +164,45 @@ fn change(
     };
     format!("{}: {} -> {}", cut(place, VALUE_CHARS * 2), at(before), at(after))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn the_history_has_a_line_an_edit_and_says_what_changed_and_what_does_not_count() {
+        let act = |seq: u64, counts: &str, changed: &[&str], groups: Value| {
+            json!({"dot": format!("00c1a5b2d3e4f506:{seq}"), "office": "nasr", "operator": "زينب",
+                "at": 1_767_950_000_000_u64, "counts": counts, "changed": changed, "groups": groups})
+        };
+        let person = json!({"given_name": "آيات"});
+        let contact =
+            |phone: &str, mail: Option<&str>| json!({"contact": {"phone": phone, "mail": mail}});
+        let acts = json!([
+            act(2, "applied", &["person.given_name"], json!({"person": person})),
+            act(3, "refused", &["person.given_name"], json!({"person": {"given_name": "آية"}})),
+            act(4, "applied", &["person.given_name"], json!({"person": {"given_name": "إيمان"}})),
+            act(5, "applied", &["contact.mail", "contact.phone"], contact("0780", Some("m"))),
+            act(6, "held", &["contact.phone"], contact("0781", Some("m"))),
+            act(7, "applied", &[], json!({"person": {"given_name": "إيمان"}})),
+        ]);
+        let text = edits(serde_json::from_value(acts).unwrap()).replace('\u{200e}', "");
+        let lines: Vec<_> = text.lines().collect();
+        let ends = [
+            "what changed",
+            ":2  opened with person",
+            ":3  REFUSED person.given_name: آيات -> آية",
+            ":4  person.given_name: آيات -> إيمان",
+            ":5  contact.mail: - -> m",
+            "contact.phone: - -> 0780",
+            ":6  HELD contact.phone: 0780 -> 0781",
+            ":7  person: the same value again",
+        ];
+        assert_eq!(lines.len(), ends.len(), "{text}");
+        for (line, end) in lines.iter().zip(ends) {
+            assert!(line.ends_with(end), "{line:?} does not end in {end:?}");
+        }
+        assert!(lines[1].starts_with("2026-01-09 09:13:20Z  nasr    زينب"), "{}", lines[1]);
+    }
+}
