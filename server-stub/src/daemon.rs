@@ -82,7 +82,7 @@ pub async fn run(dir: &Path, world: World, mut ready: impl Write) -> Result<(), 
     let keys = HqKeys::load(dir)?;
     let _lock = lock(dir)?;
     let mut stopped = Stopped::listen().map_err(at(dir))?;
-    let store = Store::open(&dir.join(DATABASE), keys.unwrap_key().clone(), world.clone()).await?;
+    let store = Store::open(&dir.join(DATABASE), &keys, world.clone()).await?;
     let gateway = Gateway::bind(settings.listen, &keys, &world)?;
     let quic = gateway.address();
     let socket = bind(&path).map_err(at(&path))?;
