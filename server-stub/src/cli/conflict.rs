@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 use wasl_protocol::id::{Dot, GroupName, RecordId};
 use wasl_protocol::private::Private;
-use wasl_protocol::record::{ConflictReport, SiblingReport};
+use wasl_protocol::record::{ConflictReport, Owner, SiblingReport, owner};
 
 use crate::console::ConflictList;
 
@@ -53,7 +53,9 @@ fn one(record: &ConflictReport) -> String {
     let ConflictReport { id, form_number, office, groups } = record;
     let mut out = vec![format!("record {id}   office {office}   form {form_number}")];
     for (group, conflict) in groups {
-        out.push(format!("  {group}: {} values", conflict.siblings.len()));
+        let only =
+            if owner(group) == Owner::Office { "; headquarters may only choose" } else { "" };
+        out.push(format!("  {group}: {} values{only}", conflict.siblings.len()));
         out.push(indented(&side_by_side(&columns(&conflict.siblings)), 4));
     }
     out.join("\n")

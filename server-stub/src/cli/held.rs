@@ -1,6 +1,7 @@
 //! `held list / show / release / refuse`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 
 use wasl_protocol::id::Dot;
 use wasl_protocol::private::Private;
@@ -64,12 +65,14 @@ fn people(list: &HeldList) -> String {
     };
     let rows = list.items.iter().map(row).collect();
     let mut out = table(["entry", "office", "since", "why", "form number: groups"], rows);
+    out.push_str("\n\n`wasl-hq held show ENTRY` shows one beside its record.");
     let kinds: BTreeMap<&str, &HeldItem> =
         list.items.iter().map(|i| (i.reason.as_str(), i)).collect();
     for (reason, item) in kinds {
         // What each waits for stands in its row.
         let text = if item.waits_for.is_some() { "it saw what HQ has not" } else { &item.text };
-        out.push_str(&format!("\n\n{reason}: {text}\n  -> {}", what_to_do(item, "ENTRY")));
+        let advice = what_to_do(item, "ENTRY", 2);
+        let _ = write!(out, "\n\n{reason}: {text}\n{advice}");
     }
     out
 }
@@ -91,26 +94,25 @@ fn about(item: &HeldItem) -> String {
     format!("{}: {groups}", or_dash(record))
 }
 
-/// What staff can do about an entry of this kind.
-fn what_to_do(item: &HeldItem, entry: &str) -> String {
-    let refuse = format!("`wasl-hq held refuse {entry} --reason TEXT`");
-    match item.reason.as_str() {
-        "waits" => format!(
-            "it is applied by itself when that comes; decide on that first if it is held too; if \
-             it is lost:\n     `wasl-hq held release {entry} --as-is`"
+/// What staff can do about an entry of this kind, indented by so much.
+fn what_to_do(item: &HeldItem, entry: &str, indent: usize) -> String {
+    let refuse = format!("wasl-hq held refuse {entry} --reason TEXT");
+    let release = format!("wasl-hq held release {entry}");
+    let (advice, commands) = match item.reason.as_str() {
+        "waits" => (
+            "it is applied by itself when that comes; if that is held too, decide on it first; \
+             if it is lost:",
+            vec![format!("{release} --as-is")],
         ),
-        "unauthorised" => format!(
-            "an alarm: ask the office who wrote it. `wasl-hq held show {entry}`, then {refuse},\n     \
-             or `wasl-hq held release {entry}` if it is right"
-        ),
-        "out_of_scope" => {
-            format!("`wasl-hq held release {entry}` if the office was to write it, else {refuse}")
-        }
+        "unauthorised" => ("an alarm: ask the office who wrote it, then", vec![refuse, release]),
         "undecodable" | "unknown_kind" => {
-            format!("a newer wasl-hq may read it: upgrade, then release it; else {refuse}")
+            ("a newer wasl-hq may read it: upgrade and release it, or", vec![refuse])
         }
-        _ => format!("`wasl-hq held show {entry}`, then release it, or {refuse}"),
-    }
+        _ => ("ask the office what happened, then", vec![release, refuse]),
+    };
+    let lines = commands.iter().map(|command| format!("   {command}"));
+    let lines = std::iter::once(format!("-> {advice}")).chain(lines);
+    indented(&lines.collect::<Vec<_>>().join("\n"), indent)
 }
 
 fn one(entry: &HeldDocument) -> String {
@@ -120,7 +122,7 @@ fn one(entry: &HeldDocument) -> String {
         ("office", item.office.to_string()),
         ("record", or_dash(item.record)),
         ("form number", or_dash(item.form_number.as_ref())),
-        ("held", ago(Some(item.at), entry.as_of)),
+        ("since", ago(Some(item.at), entry.as_of)),
         ("why", item.text.clone()),
     ];
     match &item.verdict {
@@ -143,7 +145,7 @@ fn one(entry: &HeldDocument) -> String {
         out.push(format!("{group}\n{}", indented(&side_by_side(&columns), 2)));
     }
     if item.verdict.is_none() {
-        out.push(format!("-> {}", what_to_do(item, &item.dot.to_string())));
+        out.push(what_to_do(item, &item.dot.to_string(), 0));
     }
     out.join("\n\n")
 }
