@@ -1,5 +1,7 @@
 //! Values, names and moments as people read them on a terminal.
 
+use std::fmt::Write as _;
+
 use comfy_table::{ContentArrangement, Table, presets};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -54,5 +56,9 @@ pub(super) fn rows<const N: usize>(rows: impl IntoIterator<Item = [String; N]>) 
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     table.add_rows(rows);
-    table.lines().map(|line| format!(" {}\n", line.trim_end())).collect()
+    let mut text = String::new();
+    for line in table.lines() {
+        let _ = writeln!(text, " {}", line.trim_end());
+    }
+    text
 }

@@ -1,6 +1,7 @@
 //! The values of one group in conflict, side by side, for the person who has to choose.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use comfy_table::{
     Cell, ColumnConstraint, ContentArrangement, ContentLineStyle, LineStyle, Row, Table,
@@ -58,8 +59,8 @@ fn table(siblings: &[Value], lines: &[Line<'_>], first: usize) -> String {
     table.set_header(std::iter::once(names).chain(heads));
     for line in lines {
         let mark = if line.differs() { '*' } else { ' ' };
-        let cell = |value: &Option<&Value>| Cell::new(value.map_or(NOTHING.to_owned(), plain));
-        let values = line.values[first..first + siblings.len()].iter().map(cell);
+        let cell = |value: Option<&Value>| Cell::new(value.map_or(NOTHING.to_owned(), plain));
+        let values = line.values[first..first + siblings.len()].iter().copied().map(cell);
         let mut row: Row = std::iter::once(Cell::new(format!("{mark} {}", line.field)))
             .chain(values)
             .collect::<Vec<_>>()
@@ -74,7 +75,11 @@ fn table(siblings: &[Value], lines: &[Line<'_>], first: usize) -> String {
             column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(width)));
         }
     }
-    table.lines().map(|line| format!("{INDENT}{}\n", walled(line.trim_end()))).collect()
+    let mut text = String::new();
+    for line in table.lines() {
+        let _ = writeln!(text, "{INDENT}{}", walled(line.trim_end()));
+    }
+    text
 }
 
 /// With a LEFT-TO-RIGHT MARK before each wall: a terminal that turns Arabic text then turns each
