@@ -6,6 +6,7 @@
 
 use std::ops::Range;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteRow, SqliteSynchronous};
@@ -20,8 +21,8 @@ use wasl_protocol::pack::Packer;
 use wasl_protocol::record::{Draft, VersionVector};
 use wasl_protocol::units::UnixMs;
 use wasl_protocol::wire::Entries;
-use wasl_server_stub::registry::mint;
-use wasl_server_stub::seam::World;
+use wasl_server_stub::registry::{HqKeys, mint};
+use wasl_server_stub::seam::{Entropy, World};
 use wasl_server_stub::store::{DATABASE, Office, Store};
 
 const FULL: u32 = 100_000;
@@ -48,9 +49,8 @@ fn main() {
 
 async fn bench(records: u32) {
     let dir = tempfile::tempdir().expect("a temporary folder");
-    let unwrap = UnwrapKey::from_secret(&HQ_SECRET);
     let ours = dir.path().join(DATABASE);
-    let store = Store::open(&ours, unwrap, World::real()).await.expect("a database");
+    let store = Store::open(&ours, &hq_keys(), World::real()).await.expect("a database");
     let office = join(&store).await;
     let messages = messages(&office.id, records);
     let frames: usize = messages.iter().map(|m| m.frames.len()).sum();
@@ -78,6 +78,17 @@ async fn bench(records: u32) {
 #[expect(clippy::disallowed_methods, reason = "a bench measures real time")]
 fn now() -> Instant {
     Instant::now()
+}
+
+/// The same keys each time, so that the digest is the same.
+fn hq_keys() -> HqKeys {
+    struct Fixed;
+    impl Entropy for Fixed {
+        fn random(&self) -> [u8; 32] {
+            HQ_SECRET
+        }
+    }
+    HqKeys::generate(&World { entropy: Arc::new(Fixed), ..World::real() }).0
 }
 
 async fn join(store: &Store) -> Office {
@@ -144,7 +155,7 @@ fn enrollment(n: u32) -> String {
 /// Puts the rows of `from` into a new database of the same schema, message by message, by the
 /// statements that `append` uses; how long that took.
 async fn statements_alone(from: &Path, to: &Path, parts: &[Range<u64>]) -> Duration {
-    let store = Store::open(to, UnwrapKey::from_secret(&HQ_SECRET), World::real()).await;
+    let store = Store::open(to, &hq_keys(), World::real()).await;
     let store = store.expect("a database");
     join(&store).await;
     store.close().await;
@@ -178,12 +189,19 @@ struct Rows {
 
 impl Rows {
     async fn read(from: &mut SqliteConnection, part: &Range<u64>) -> sqlx::Result<Self> {
-        let entries = sqlx::query("SELECT * FROM entry WHERE seq > ? AND seq <= ? ORDER BY seq");
+        let entries = sqlx::query(
+            "SELECT * FROM entry WHERE journal = ? AND seq > ? AND seq <= ? ORDER BY seq",
+        );
         let (first, last) = (part.start.cast_signed(), part.end.cast_signed());
-        let entries = entries.bind(first).bind(last).fetch_all(&mut *from).await?;
+        let entries = entries
+            .bind(JOURNAL.0.cast_signed())
+            .bind(first)
+            .bind(last)
+            .fetch_all(&mut *from)
+            .await?;
         // The first entry is Genesis, and every other opens one record.
         let records = sqlx::query(
-            "SELECT r.*, f.feed_no, f.sole_journal FROM feed f JOIN record r ON r.id = f.record
+            "SELECT r.*, f.feed_no, f.sole_journal FROM feed f JOIN record r ON r.id = f.about
              WHERE f.feed_no > ? AND f.feed_no <= ? ORDER BY f.feed_no",
         );
         let records = records.bind(first.max(1) - 1).bind(last - 1).fetch_all(from).await?;
@@ -219,7 +237,7 @@ impl Rows {
                 list.push_bind(get::<&[u8]>(row, "id")).push_bind(get::<&str>(row, "office"));
                 list.push_bind(get::<&str>(row, "form_number"));
                 list.push_bind(get::<i64>(row, "in_conflict"));
-                list.push_bind(get::<&[u8]>(row, "state"));
+                list.push_bind(get::<&[u8]>(row, "state")).push_bind(get::<&[u8]>(row, "dots"));
             });
             insert.push(" ON CONFLICT (id) DO UPDATE SET state = excluded.state");
             insert.build().execute(&mut *tx).await?;
@@ -231,7 +249,7 @@ impl Rows {
                 list.push_bind(get::<i64>(row, "feed_no"));
                 list.push_bind(get::<Option<i64>>(row, "sole_journal"));
             });
-            insert.push(" ON CONFLICT (office, record) DO UPDATE SET feed_no = excluded.feed_no");
+            insert.push(" ON CONFLICT (office, about) DO UPDATE SET feed_no = excluded.feed_no");
             insert.build().execute(&mut *tx).await?;
         }
         let counter = sqlx::query("UPDATE office SET feed_head = feed_head + ?");

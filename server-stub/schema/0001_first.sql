@@ -5,7 +5,9 @@
 CREATE TABLE meta (
     one         SMALLINT PRIMARY KEY CHECK (one = 1),
     epoch       BIGINT NOT NULL,
-    predecessor BIGINT
+    predecessor BIGINT,
+    -- The journal that this database writes itself: HQ's edits and decisions.
+    journal     BIGINT NOT NULL
 );
 
 CREATE TABLE office (
@@ -35,7 +37,8 @@ CREATE TABLE office (
 
 CREATE TABLE journal (
     id      BIGINT PRIMARY KEY,
-    office  TEXT NOT NULL REFERENCES office (id),
+    -- Who writes it: an office, or hq.
+    office  TEXT NOT NULL,
     -- When HQ met it, by HQ's clock.
     met_at  BIGINT NOT NULL,
     seq     BIGINT NOT NULL,
@@ -58,32 +61,45 @@ CREATE TABLE record (
     office      TEXT NOT NULL,
     form_number TEXT NOT NULL,
     in_conflict SMALLINT NOT NULL,
-    state       BLOB NOT NULL
+    state       BLOB NOT NULL,
+    -- Its edits, in the order in which they were taken in.
+    dots        BLOB NOT NULL
 );
 CREATE INDEX record_office ON record (office);
-CREATE INDEX record_conflict ON record (office) WHERE in_conflict = 1;
+CREATE INDEX record_conflict ON record (id) WHERE in_conflict = 1;
+CREATE INDEX record_conflict_office ON record (office) WHERE in_conflict = 1;
 
 -- What each office has yet to be sent: an index, not a queue.
 CREATE TABLE feed (
     office       TEXT NOT NULL,
-    record       BLOB NOT NULL,
+    -- A record's id, or the dot of an entry that was held.
+    about        BLOB NOT NULL,
     feed_no      BIGINT NOT NULL,
     -- The journal from which alone came the news since the office's cursor; none if from several.
     sole_journal BIGINT,
-    PRIMARY KEY (office, record)
+    PRIMARY KEY (office, about)
 );
 CREATE INDEX feed_order ON feed (office, feed_no);
 
--- Entries that are stored and acknowledged and not applied.
+-- Entries that were not applied when they came, and what became of them. Rows are never deleted:
+-- they are what offices are told, and the record of what staff decided.
 CREATE TABLE held (
+    -- Journal and number, each as 8 bytes, big-endian.
+    dot           BLOB PRIMARY KEY,
     journal       BIGINT NOT NULL,
     seq           BIGINT NOT NULL,
     office        TEXT NOT NULL,
     record        BLOB,
+    held_at       BIGINT NOT NULL,
     reason        TEXT NOT NULL,
     waits_journal BIGINT,
     waits_seq     BIGINT,
-    PRIMARY KEY (journal, seq)
+    -- released, as_is or refused; none while it is held.
+    verdict       TEXT,
+    decided_at    BIGINT,
+    why           TEXT
 );
 CREATE INDEX held_record ON held (record);
-CREATE INDEX held_office ON held (office);
+CREATE INDEX held_open ON held (dot) WHERE verdict IS NULL;
+CREATE INDEX held_office ON held (office) WHERE verdict IS NULL;
+CREATE INDEX held_as_is ON held (record) WHERE verdict = 'as_is';

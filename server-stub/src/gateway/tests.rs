@@ -45,8 +45,7 @@ impl Hq {
         let dir = tempfile::tempdir().unwrap();
         let world = World::real();
         let (keys, _) = HqKeys::generate(&world);
-        let unwrap = keys.unwrap_key().clone();
-        let store = Store::open(&dir.path().join(DATABASE), unwrap, world.clone()).await.unwrap();
+        let store = Store::open(&dir.path().join(DATABASE), &keys, world.clone()).await.unwrap();
         let config = GatewayConfig { world, store, keys, sessions: Sessions::default() };
         let gateway =
             Gateway::bind("127.0.0.1:0".parse().unwrap(), &config.keys, &config.world).unwrap();

@@ -5,9 +5,10 @@
 
 use std::sync::Arc;
 
-use wasl_protocol::entry::{Cursor, SignedState};
+use wasl_protocol::entry::Cursor;
 use wasl_protocol::id::JournalId;
 use wasl_protocol::limits::ENTRIES_CREDIT_BYTES;
+use wasl_protocol::news::SignedNews;
 use wasl_protocol::session::hq::Input;
 use wasl_protocol::units::FeedNo;
 use wasl_protocol::wire::{Ack, Bye, ByeCode, Entries, Hello, Report, Standing, States, Welcome};
@@ -64,7 +65,7 @@ async fn welcome(
 ) -> Result<Done, StoreError> {
     let store = &config.store;
     let journals = store.standings(&office.id, &hello.journals).await?;
-    let held = store.office_facts(&office.id).await?.map_or(0, |facts| facts.held);
+    let held = store.held_of(&office.id).await?;
     let epoch = store.epoch();
     let receipt =
         |s: &Standing| Ack::new(epoch, s.journal, s.top, s.stable, held, config.keys.sign_key());
@@ -116,11 +117,11 @@ pub(super) async fn read_feed(
     let head = store.feed_head(&office.id).await.map_err(|e| cannot_store(&office, &e))?;
     let upto = Cursor { epoch: store.epoch(), feed: run.upto };
     let keys = config.keys.clone();
-    let signed = tokio::task::spawn_blocking(move || -> Vec<SignedState> {
-        run.states.iter().map(|state| SignedState::sign(state, keys.sign_key())).collect()
+    let signed = tokio::task::spawn_blocking(move || -> Vec<SignedNews> {
+        run.news.iter().map(|news| SignedNews::sign(news, keys.sign_key())).collect()
     });
     let states = signed.await.map_err(|error| {
-        tracing::error!(%error, "states could not be signed");
+        tracing::error!(%error, "news could not be signed");
         Bye { code: ByeCode::Busy, retry_after_ms: limits::BUSY_MS }
     })?;
     let bytes = states.iter().map(|state| state.size_bytes() as u64).sum();

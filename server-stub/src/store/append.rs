@@ -1,18 +1,17 @@
 //! Compare-and-append: one message's entries, their records and their feeds, in one transaction.
 
-use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
+use sqlx::SqliteConnection;
 use wasl_protocol::entry::Genesis;
 use wasl_protocol::id::{Dot, JournalId, Position, RecordId};
 use wasl_protocol::units::UnixMs;
 use wasl_protocol::wire::Entries;
 
-use super::columns::{sql, sql_id, statements};
-use super::fold::{Fold, Folded};
+use super::fold::Folded;
 use super::journals::{self, Known};
 use super::offices::Office;
 use super::open::{Store, StoreError};
 use super::read::{self, Opened, Says};
-use super::{feed, held, offices, records};
+use super::{held, offices};
 
 /// How many journals one office may begin in a day: a machine that is reinstalled now and then.
 pub(super) const BIRTHS_A_DAY: i64 = 16;
@@ -113,26 +112,18 @@ impl Store {
             let now = journals::known(&mut tx, journal).await?;
             return self.standing(office, now.map_or(have, |k| k.at)).await;
         }
-        insert(&mut tx, journal, &opened).await?;
+        let frame = |item: &read::Item| (item.at, &opened.frames[item.frame.clone()]);
+        let frames: Vec<_> = opened.items.iter().map(frame).collect();
+        journals::insert(&mut tx, journal, &frames).await?;
         let folded = self.fold(&mut tx, office, journal, opened.items).await?;
-        records::save(&mut tx, &folded.records).await?;
-        held::save(&mut tx, &folded.held, &folded.released).await?;
-        let news: Vec<_> = folded
-            .records
-            .iter()
-            .map(|(id, t)| {
-                (*id, (t.news.len() == 1 && t.news.contains(&journal)).then_some(journal))
-            })
-            .collect();
-        feed::add(&mut tx, self.epoch(), &office.id, &news).await?;
+        let elsewhere = self.save(&mut tx, (&office.id, journal), &folded, None).await?;
         let held = held::count(&mut tx, &office.id).await?;
         tx.commit().await?;
         if known.is_none() {
             self.remember(journal, opened.key)?;
         }
-        if news.iter().any(|(_, sole)| sole.is_none()) {
-            self.tell(office.id.clone());
-        }
+        held::alarm(&folded);
+        self.tell(elsewhere);
         Ok(Appended { stored: last, stable: None, held })
     }
 
@@ -166,23 +157,18 @@ impl Store {
         items: Vec<read::Item>,
     ) -> Result<Folded, StoreError> {
         let touched = |item: &read::Item| match &item.says {
-            Says::Edit(act) => Some(act.edit.record),
-            _ => None,
+            Says::Edit(edit) => Some(edit.edit.record),
+            Says::Held(_, record) => *record,
+            Says::Genesis(_) => None,
         };
         let mut ids: Vec<RecordId> = items.iter().filter_map(touched).collect();
         ids.sort_unstable();
         ids.dedup();
-        let states = records::load(&mut *conn, &ids).await?;
-        let waiting = if held::any_waits(&mut *conn).await? {
-            self.waiting(&mut *conn, &ids).await?
-        } else {
-            Vec::new()
-        };
-        let mut fold = Fold::new(states, waiting);
+        let mut fold = self.fold_over(conn, &ids).await?;
         for item in items {
             match item.says {
                 Says::Genesis(_) => {}
-                Says::Edit(act) => fold.take(*act),
+                Says::Edit(edit) => fold.take(*edit),
                 Says::Held(why, record) => {
                     fold.hold(Dot { journal, seq: item.at.seq }, &office.id, record, why);
                 }
@@ -208,23 +194,4 @@ async fn agrees(
         Some(ours) => Err(AppendError::Fork { ours, theirs }),
         None => Err(StoreError::Damaged("an entry is missing in a journal").into()),
     }
-}
-
-async fn insert(
-    conn: &mut SqliteConnection,
-    journal: JournalId,
-    opened: &Opened,
-) -> Result<(), StoreError> {
-    for part in statements(opened.items.len()) {
-        let mut query =
-            QueryBuilder::<Sqlite>::new("INSERT INTO entry (journal, seq, head, frame) ");
-        query.push_values(&opened.items[part], |mut row, item| {
-            row.push_bind(sql_id(journal))
-                .push_bind(sql(item.at.seq.0))
-                .push_bind(&item.at.head.0[..])
-                .push_bind(&opened.frames[item.frame.clone()]);
-        });
-        query.build().execute(&mut *conn).await?;
-    }
-    Ok(())
 }

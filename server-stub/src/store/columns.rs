@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use sqlx::sqlite::SqliteRow;
 use sqlx::{ColumnIndex, Row};
-use wasl_protocol::id::{Head, JournalId, OfficeId, Position, RecordId};
+use wasl_protocol::id::{Dot, Head, JournalId, OfficeId, Position, RecordId};
 use wasl_protocol::units::{Seq, UnixMs};
 
 use super::open::StoreError;
@@ -30,6 +30,23 @@ pub(super) fn sql(number: u64) -> i64 {
 /// A 64-bit id as SQL has it: the signed integer with the same bits.
 pub(super) fn sql_id(id: JournalId) -> i64 {
     id.0.cast_signed()
+}
+
+/// A dot as 16 bytes that sort as dots do.
+pub(super) fn dot_bytes(dot: Dot) -> [u8; 16] {
+    (u128::from(dot.journal.0) << 64 | u128::from(dot.seq.0)).to_be_bytes()
+}
+
+/// A column that is a dot.
+pub(super) fn dot<I>(row: &SqliteRow, column: I) -> Result<Dot, StoreError>
+where
+    I: ColumnIndex<SqliteRow>,
+{
+    let bytes: [u8; 16] =
+        row.try_get::<&[u8], _>(column)?.try_into().map_err(|_| StoreError::Damaged("a dot"))?;
+    let (journal, seq) = bytes.split_at(8);
+    let number = |half: &[u8]| half.iter().fold(0, |n, byte| n << 8 | u64::from(*byte));
+    Ok(Dot { journal: JournalId(number(journal)), seq: Seq(number(seq)) })
 }
 
 /// A column of 32 bytes.

@@ -1,36 +1,44 @@
 //! What each office has yet to be sent: an index, not a queue.
 //!
-//! One row for each (office, record), with the newest number from the office's own counter. An
-//! office's cursor moves and removes nothing; states are read when they are sent. A row whose only
-//! news since the cursor came from one journal is not sent to a session that has that journal.
+//! One row for each office and each record or held entry that it is told of, with the newest number
+//! from the office's own counter. An office's cursor moves and removes nothing; what a row says is
+//! read when it is sent. A row whose only news since the cursor came from one journal is not sent
+//! to a session that has that journal.
+
+use std::collections::BTreeMap;
 
 use futures_util::TryStreamExt;
+use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
-use wasl_protocol::entry::StateFor;
-use wasl_protocol::id::{EpochId, JournalId, OfficeId, RecordId};
+use wasl_protocol::id::{Dot, EpochId, JournalId, OfficeId};
+use wasl_protocol::news::{News, Says};
+use wasl_protocol::record::in_scope;
 use wasl_protocol::units::FeedNo;
 
-use super::columns::{number, record, sql, sql_id, statements};
+use super::columns::{self, dot_bytes, number, sql, sql_id, statements};
+use super::fold::Folded;
 use super::open::{Store, StoreError};
-use super::records;
+use super::{held, records};
 
-/// What a state takes on the wire beside its own bytes, nearly.
-const STATE_FOR_BYTES: usize = 160;
+/// What a piece of news takes on the wire beside the state in it, nearly.
+const NEWS_BYTES: usize = 160;
+
+/// What a row is about (a record's id, or the dot of a held entry), and the journal from which
+/// alone its news came.
+pub(super) type Line = ([u8; 16], Option<JournalId>);
 
 /// A stretch of an office's feed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FeedRun {
-    /// The states in it, in the order of the feed.
-    pub states: Vec<StateFor>,
+    /// The news in it, in the order of the feed.
+    pub news: Vec<News>,
     /// Where it ends: the cursor once they are taken.
     pub upto: FeedNo,
-    /// How many rows in it came from the session's own journals, and are not sent.
-    pub skipped: u64,
 }
 
 impl Store {
     /// The feed of `office` after `after`, for a session that has `journals`: at most `max_bytes` of
-    /// states, but at least one if there is one.
+    /// news, but at least one piece if there is one.
     pub async fn feed(
         &self,
         office: &OfficeId,
@@ -40,31 +48,39 @@ impl Store {
     ) -> Result<FeedRun, StoreError> {
         let mut tx = self.snapshot().await?;
         let head = head(&mut tx, office).await?;
-        let mut states = Vec::new();
+        let mut news: Vec<News> = Vec::new();
         let mut upto = head;
         let mut bytes = 0;
-        let mut query = news(office, journals, after);
+        let mut query = since(office, journals, after);
         let mut rows = query.build().fetch(&mut *tx);
         while let Some(row) = rows.try_next().await? {
-            let state: &[u8] = row.try_get("state")?;
-            bytes += state.len() + STATE_FOR_BYTES;
-            if bytes > max_bytes && !states.is_empty() {
-                upto = states.last().map_or(head, |s: &StateFor| s.feed);
+            bytes += row.try_get::<Option<&[u8]>, _>("state")?.map_or(0, <[u8]>::len) + NEWS_BYTES;
+            if let Some(last) = news.last().filter(|_| bytes > max_bytes) {
+                upto = last.feed;
                 break;
             }
-            states.push(StateFor {
-                epoch: self.epoch(),
-                office: office.clone(),
-                feed: FeedNo(number(&row, "feed_no")?),
-                record: record(&row, "id")?,
-                state: records::decode(state)?,
-            });
+            news.push(self.news(office, &row)?);
         }
-        drop(rows);
-        let rows = count(&mut tx, office, after, upto).await?;
-        let skipped = rows.saturating_sub(states.len() as u64);
         // A cursor of the future is not moved back: what it has taken it need not take again.
-        Ok(FeedRun { states, upto: upto.max(after), skipped })
+        Ok(FeedRun { news, upto: upto.max(after) })
+    }
+
+    /// What a row of the feed says by now.
+    fn news(&self, office: &OfficeId, row: &SqliteRow) -> Result<News, StoreError> {
+        let (record, says) = if let Some(state) = row.try_get::<Option<&[u8]>, _>("state")? {
+            let state = records::decode(state)?;
+            let record = state.origin.id();
+            let seen = in_scope(&state, office);
+            (Some(record), if seen { Says::State(state) } else { Says::Withdrawn })
+        } else if row.try_get::<Option<&[u8]>, _>("dot")?.is_some() {
+            let record = row.try_get::<Option<&[u8]>, _>("record")?;
+            let record = record.map(|_| columns::record(row, "record")).transpose()?;
+            (record, Says::Fate(held::fate(row)?))
+        } else {
+            return Err(StoreError::Damaged("a row of a feed that is about nothing"));
+        };
+        let (epoch, office) = (self.epoch(), office.clone());
+        Ok(News { epoch, office, feed: FeedNo(number(row, "feed_no")?), record, says })
     }
 
     /// The newest number in the feed of `office`.
@@ -73,13 +89,31 @@ impl Store {
     }
 }
 
-/// Gives each of these records a new number in the feed of `office`, with the journal from which
-/// alone its news came.
+/// What a fold and a decision have to tell, office by office.
+pub(super) fn news(
+    folded: &Folded,
+    decided: Option<(Dot, OfficeId)>,
+) -> BTreeMap<OfficeId, Vec<Line>> {
+    let mut news = BTreeMap::<_, Vec<Line>>::new();
+    for (id, touched) in &folded.records {
+        for office in touched.audience() {
+            news.entry(office).or_default().push((id.0, touched.sole()));
+        }
+    }
+    let held = folded.held.iter().map(|(dot, kept)| (*dot, kept.office.clone()));
+    let released = folded.released.iter().map(|(dot, office)| (*dot, office.clone()));
+    for (dot, office) in held.chain(released).chain(decided) {
+        news.entry(office).or_default().push((dot_bytes(dot), None));
+    }
+    news
+}
+
+/// Gives each of these rows a new number in the feed of `office`.
 pub(super) async fn add(
     conn: &mut SqliteConnection,
     epoch: EpochId,
     office: &OfficeId,
-    news: &[(RecordId, Option<JournalId>)],
+    news: &[Line],
 ) -> Result<(), StoreError> {
     if news.is_empty() {
         return Ok(());
@@ -90,22 +124,22 @@ pub(super) async fn add(
          RETURNING feed_head, CASE WHEN cursor_epoch = ? THEN cursor_feed ELSE 0 END AS cursor_feed",
     );
     let counter = counter.bind(sql(rows)).bind(office.as_str()).bind(epoch.0.cast_signed());
-    let counter = counter.fetch_one(&mut *conn).await?;
+    // HQ has no feed, nor has an office that a grant names and nobody added.
+    let Some(counter) = counter.fetch_optional(&mut *conn).await? else { return Ok(()) };
     let (before, cursor) =
         (number(&counter, "feed_head")? - rows, number(&counter, "cursor_feed")?);
     for part in statements(news.len()) {
-        let mut query = QueryBuilder::<Sqlite>::new(
-            "INSERT INTO feed (office, record, feed_no, sole_journal) ",
-        );
+        let mut query =
+            QueryBuilder::<Sqlite>::new("INSERT INTO feed (office, about, feed_no, sole_journal) ");
         query.push_values(part, |mut row, n| {
-            let (record, sole) = &news[n];
+            let (about, sole) = &news[n];
             row.push_bind(office.as_str())
-                .push_bind(&record.0[..])
+                .push_bind(&about[..])
                 .push_bind(sql(before + 1 + n as u64))
                 .push_bind(sole.map(sql_id));
         });
         query.push(
-            " ON CONFLICT (office, record) DO UPDATE SET feed_no = excluded.feed_no,
+            " ON CONFLICT (office, about) DO UPDATE SET feed_no = excluded.feed_no,
              sole_journal = CASE WHEN feed.sole_journal = excluded.sole_journal
                  OR feed.feed_no <= ",
         );
@@ -115,9 +149,11 @@ pub(super) async fn add(
     Ok(())
 }
 
-fn news(office: &OfficeId, journals: &[JournalId], after: FeedNo) -> QueryBuilder<Sqlite> {
+fn since(office: &OfficeId, journals: &[JournalId], after: FeedNo) -> QueryBuilder<Sqlite> {
     let mut query = QueryBuilder::<Sqlite>::new(
-        "SELECT f.feed_no, r.id, r.state FROM feed f JOIN record r ON r.id = f.record
+        "SELECT f.feed_no, r.state, h.dot, h.record, h.held_at, h.reason, h.waits_journal,
+         h.waits_seq, h.verdict, h.decided_at, h.why
+         FROM feed f LEFT JOIN record r ON r.id = f.about LEFT JOIN held h ON h.dot = f.about
          WHERE f.office = ",
     );
     query.push_bind(office.as_str()).push(" AND f.feed_no > ").push_bind(sql(after.0));
@@ -139,16 +175,4 @@ async fn head(conn: &mut SqliteConnection, office: &OfficeId) -> Result<FeedNo, 
     let row = sqlx::query("SELECT feed_head FROM office WHERE id = ?");
     let row = row.bind(office.as_str()).fetch_optional(conn).await?;
     row.map_or(Ok(FeedNo(0)), |r| Ok(FeedNo(number(&r, 0)?)))
-}
-
-async fn count(
-    conn: &mut SqliteConnection,
-    office: &OfficeId,
-    after: FeedNo,
-    upto: FeedNo,
-) -> Result<u64, StoreError> {
-    let row =
-        sqlx::query("SELECT count(*) FROM feed WHERE office = ? AND feed_no > ? AND feed_no <= ?");
-    let row = row.bind(office.as_str()).bind(sql(after.0)).bind(sql(upto.0));
-    number(&row.fetch_one(conn).await?, 0)
 }

@@ -1,17 +1,21 @@
 //! Where HQ stands in each journal.
 
 use futures_util::TryStreamExt;
+use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
 use wasl_protocol::entry::Genesis;
 use wasl_protocol::frame::Frame;
-use wasl_protocol::id::{JournalId, OfficeId, Position};
+use wasl_protocol::id::{Dot, JournalId, OfficeId, Position};
 use wasl_protocol::keys::DataKey;
 use wasl_protocol::limits;
+use wasl_protocol::news::Held;
 use wasl_protocol::units::{Seq, UnixMs};
 use wasl_protocol::wire::Standing;
 
-use super::columns::{number, office, position, sql, sql_id};
+use super::columns::{number, office, position, sql, sql_id, statements};
+use super::fold::Placed;
 use super::open::{Store, StoreError};
+use super::read;
 
 /// How many data keys are remembered; beyond that all are unwrapped again.
 const DATA_KEYS: usize = 1024;
@@ -97,6 +101,35 @@ impl Store {
         Ok(key)
     }
 
+    /// The edit that is stored under this dot, as far as this version can read it.
+    pub(super) async fn stored_edit(
+        &self,
+        conn: &mut SqliteConnection,
+        dot: Dot,
+    ) -> Result<Result<Placed, Held>, StoreError> {
+        let row = sqlx::query(
+            "SELECT e.seq, e.head, e.frame, j.office FROM entry e JOIN journal j ON j.id = e.journal
+             WHERE e.journal = ? AND e.seq = ?",
+        );
+        let row = row.bind(sql_id(dot.journal)).bind(sql(dot.seq.0)).fetch_optional(&mut *conn);
+        let row = row.await?.ok_or(StoreError::Damaged("an entry is missing in a journal"))?;
+        self.read_edit(conn, dot.journal, &row).await
+    }
+
+    /// The edit in the columns `seq`, `head`, `frame` and `office`, as far as it can be read.
+    pub(super) async fn read_edit(
+        &self,
+        conn: &mut SqliteConnection,
+        journal: JournalId,
+        row: &SqliteRow,
+    ) -> Result<Result<Placed, Held>, StoreError> {
+        let key = self.data_key(conn, journal).await?;
+        let frame = Frame::parse(row.try_get("frame")?);
+        let frame = frame.map_err(|_| StoreError::Damaged("a stored frame"))?;
+        let (at, by) = (position(row)?, office(row, "office")?);
+        Ok(read::edit(&frame, at, journal, &by, &key))
+    }
+
     /// Keeps a journal's data key at hand.
     pub(super) fn remember(&self, journal: JournalId, key: DataKey) -> Result<(), StoreError> {
         let mut keys = self.data_keys().lock().map_err(|_| StoreError::Stopping)?;
@@ -177,6 +210,26 @@ pub(super) async fn advance(
             .execute(conn)
             .await?;
     Ok(done.rows_affected() == 1)
+}
+
+/// Enters the frames of a journal, each with the position after it.
+pub(super) async fn insert(
+    conn: &mut SqliteConnection,
+    journal: JournalId,
+    frames: &[(Position, &[u8])],
+) -> Result<(), StoreError> {
+    for part in statements(frames.len()) {
+        let mut query =
+            QueryBuilder::<Sqlite>::new("INSERT INTO entry (journal, seq, head, frame) ");
+        query.push_values(&frames[part], |mut row, (at, frame)| {
+            row.push_bind(sql_id(journal))
+                .push_bind(sql(at.seq.0))
+                .push_bind(&at.head.0[..])
+                .push_bind(*frame);
+        });
+        query.build().execute(&mut *conn).await?;
+    }
+    Ok(())
 }
 
 /// What HQ has at `top`, and at 1, 2, 4, ... entries before that.

@@ -9,6 +9,8 @@ mod offices; // who may come: tokens, keys, revocation, reports
 mod journals; // where HQ stands in each journal
 mod read; // opening the entries of one message: no SQL
 mod fold; // entries into record states: no SQL
+mod rows; // what a fold needs and what it changed
+mod own; // HQ's own journal
 mod append; // compare-and-append, all in one transaction
 mod records; // record states
 mod feed; // what each office has yet to be sent

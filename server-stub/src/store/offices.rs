@@ -137,6 +137,9 @@ impl Store {
         names: (&str, &str),
         token: (SecretHash, UnixMs),
     ) -> Result<Added, StoreError> {
+        if id.is_hq() {
+            return Ok(Added::Exists);
+        }
         let done = sqlx::query(
             "INSERT INTO office (id, name_ar, name_en, added_at, token_hash, token_expires_at)
              VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
@@ -231,7 +234,7 @@ impl Store {
         let mut tx = self.snapshot().await?;
         let rows = sqlx::query(
             "SELECT o.*,
-             (SELECT count(*) FROM held h WHERE h.office = o.id) AS held_count,
+             (SELECT count(*) FROM held h WHERE h.office = o.id AND h.verdict IS NULL) AS held_count,
              (SELECT count(*) FROM record r WHERE r.office = o.id) AS record_count,
              (SELECT count(*) FROM record r WHERE r.office = o.id AND r.in_conflict = 1)
                  AS conflict_count
@@ -254,6 +257,12 @@ impl Store {
         // Fourteen offices, or a few hundred: one path for one and for all.
         Ok(self.offices().await?.into_iter().find(|o| o.id == *id))
     }
+}
+
+/// Is there such an office?
+pub(super) async fn exists(conn: &mut SqliteConnection, id: &OfficeId) -> Result<bool, StoreError> {
+    let row = sqlx::query("SELECT 1 FROM office WHERE id = ?");
+    Ok(row.bind(id.as_str()).fetch_optional(conn).await?.is_some())
 }
 
 /// May this office no longer come?

@@ -9,15 +9,19 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow,
+    SqliteSynchronous,
 };
-use sqlx::{Row, Sqlite, Transaction};
+use sqlx::{Sqlite, SqliteConnection, Transaction};
 use tokio::sync::broadcast;
 use wasl_protocol::id::{EpochId, JournalId, OfficeId};
 use wasl_protocol::keys::{DataKey, UnwrapKey};
 
 use crate::registry::HqKeys;
 use crate::seam::World;
+
+use super::columns::{number, sql_id};
+use super::own;
 
 /// The name of the database in the data dir.
 pub const DATABASE: &str = "hq.db";
@@ -74,17 +78,24 @@ pub struct Store(Arc<Inner>);
 struct Inner {
     writer: SqlitePool,
     readers: SqlitePool,
-    epoch: EpochId,
+    life: Life,
     unwrap: UnwrapKey,
     world: World,
     data_keys: Mutex<BTreeMap<JournalId, DataKey>>,
     news: broadcast::Sender<OfficeId>,
 }
 
+/// One life of the database.
+#[derive(Clone, Copy)]
+struct Life {
+    epoch: EpochId,
+    /// The journal that it writes itself.
+    journal: JournalId,
+}
+
 impl Store {
     /// Makes the database at `path`, or opens it; `keys` open the journals and sign HQ's own.
     pub async fn open(path: &Path, keys: &HqKeys, world: World) -> Result<Self, StoreError> {
-        let unwrap = keys.unwrap_key().clone();
         create_private(path)?;
         let options = options(path)
             .journal_mode(SqliteJournalMode::Wal)
@@ -94,38 +105,42 @@ impl Store {
         let writer = pool(1).connect_with(options).await?;
         check_durable(&writer).await?;
         SCHEMA.run(&writer).await?;
-        let epoch = epoch(&writer, &world).await?;
+        let life = begin(&writer, keys, &world).await?;
         let readers = pool(READERS).connect_with(self::options(path).read_only(true)).await?;
-        Ok(Self::new(writer, readers, epoch, unwrap, world))
+        Ok(Self::new((writer, readers), life, keys, world))
     }
 
     /// Opens the database of a stopped HQ for reading: nothing in it can change.
     pub async fn read_only(path: &Path, keys: &HqKeys, world: World) -> Result<Self, StoreError> {
-        let unwrap = keys.unwrap_key().clone();
         if !path.exists() {
             return Err(StoreError::Missing(path.to_owned()));
         }
         let readers = pool(READERS).connect_with(options(path).read_only(true)).await?;
-        let epoch = stored_epoch(&readers).await?;
-        let epoch = epoch.ok_or_else(|| StoreError::Missing(path.to_owned()))?;
-        Ok(Self::new(readers.clone(), readers, epoch, unwrap, world))
+        let life = life(&mut *readers.acquire().await?).await?;
+        let life = life.ok_or_else(|| StoreError::Missing(path.to_owned()))?;
+        Ok(Self::new((readers.clone(), readers), life, keys, world))
     }
 
     fn new(
-        writer: SqlitePool,
-        readers: SqlitePool,
-        epoch: EpochId,
-        unwrap: UnwrapKey,
+        (writer, readers): (SqlitePool, SqlitePool),
+        life: Life,
+        keys: &HqKeys,
         world: World,
     ) -> Self {
+        let unwrap = keys.unwrap_key().clone();
         let data_keys = Mutex::new(BTreeMap::new());
         let news = broadcast::Sender::new(NEWS_WAITING);
-        Self(Arc::new(Inner { writer, readers, epoch, unwrap, world, data_keys, news }))
+        Self(Arc::new(Inner { writer, readers, life, unwrap, world, data_keys, news }))
     }
 
     /// Which life of HQ's database this is.
     pub fn epoch(&self) -> EpochId {
-        self.0.epoch
+        self.0.life.epoch
+    }
+
+    /// The journal that this database writes itself.
+    pub fn journal(&self) -> JournalId {
+        self.0.life.journal
     }
 
     /// Tells of each office whose feed has news that did not come from itself.
@@ -163,9 +178,12 @@ impl Store {
         &self.0.data_keys
     }
 
-    pub(super) fn tell(&self, office: OfficeId) {
-        // No session listens: whoever connects next looks at its feed first.
-        let _ = self.0.news.send(office);
+    /// Tells the sessions of these offices that their feeds have news.
+    pub(super) fn tell(&self, offices: Vec<OfficeId>) {
+        for office in offices {
+            // No session listens: whoever connects next looks at its feed first.
+            let _ = self.0.news.send(office);
+        }
     }
 
     #[cfg(test)]
@@ -176,7 +194,7 @@ impl Store {
 
 impl fmt::Debug for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Store({})", self.0.epoch)
+        write!(f, "Store({})", self.epoch())
     }
 }
 
@@ -208,38 +226,52 @@ async fn check_durable(writer: &SqlitePool) -> Result<(), StoreError> {
     Ok(())
 }
 
-async fn stored_epoch(pool: &SqlitePool) -> Result<Option<EpochId>, StoreError> {
-    let row = sqlx::query("SELECT epoch FROM meta").fetch_optional(pool).await?;
-    row.map(|r| Ok(EpochId(r.try_get::<i64, _>(0)?.cast_unsigned()))).transpose()
+async fn life(conn: &mut SqliteConnection) -> Result<Option<Life>, StoreError> {
+    let row = sqlx::query("SELECT epoch, journal FROM meta").fetch_optional(conn).await?;
+    let id = |row: &SqliteRow, column| number(row, column);
+    row.map(|r| {
+        Ok(Life { epoch: EpochId(id(&r, "epoch")?), journal: JournalId(id(&r, "journal")?) })
+    })
+    .transpose()
 }
 
-async fn epoch(writer: &SqlitePool, world: &World) -> Result<EpochId, StoreError> {
-    if let Some(epoch) = stored_epoch(writer).await? {
-        return Ok(epoch);
+/// This life of the database: made if there is none yet, with the journal that it writes.
+async fn begin(writer: &SqlitePool, keys: &HqKeys, world: &World) -> Result<Life, StoreError> {
+    let mut tx = writer.begin_with("BEGIN IMMEDIATE").await?;
+    if let Some(life) = life(&mut tx).await? {
+        return Ok(life);
     }
     let random = world.entropy.random();
-    let first = random.first_chunk::<8>().expect("32 bytes hold 8");
-    let epoch = EpochId(u64::from_le_bytes(*first));
-    sqlx::query("INSERT INTO meta (one, epoch) VALUES (1, ?)")
+    let (epoch, rest) = random.split_first_chunk::<8>().expect("32 bytes hold 8");
+    let journal = rest.first_chunk::<8>().expect("24 bytes hold 8");
+    let epoch = EpochId(u64::from_le_bytes(*epoch));
+    let journal = JournalId(u64::from_le_bytes(*journal));
+    sqlx::query("INSERT INTO meta (one, epoch, journal) VALUES (1, ?, ?)")
         .bind(epoch.0.cast_signed())
-        .execute(writer)
+        .bind(sql_id(journal))
+        .execute(&mut *tx)
         .await?;
-    Ok(epoch)
+    own::begin(&mut tx, journal, keys, world).await?;
+    tx.commit().await?;
+    Ok(Life { epoch, journal })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    async fn store(dir: &Path) -> Store {
-        let unwrap = UnwrapKey::from_secret(&[7; 32]);
-        Store::open(&dir.join(DATABASE), unwrap, World::real()).await.unwrap()
+    async fn store(dir: &Path, keys: &HqKeys) -> Store {
+        Store::open(&dir.join(DATABASE), keys, World::real()).await.unwrap()
+    }
+
+    fn keys() -> HqKeys {
+        HqKeys::generate(&World::real()).0
     }
 
     #[tokio::test]
     async fn every_commit_of_the_writer_is_fsynced() {
         let dir = tempfile::tempdir().unwrap();
-        let store = store(dir.path()).await;
+        let store = store(dir.path(), &keys()).await;
         let get = |q: &'static str| sqlx::query_scalar::<_, i64>(q).fetch_one(store.writer());
         assert_eq!(get("PRAGMA synchronous").await.unwrap(), FULL);
         assert_eq!(store.writer().options().get_max_connections(), 1);
@@ -257,22 +289,23 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_epoch_outlives_the_process() {
-        let dir = tempfile::tempdir().unwrap();
-        let first = store(dir.path()).await;
-        let epoch = first.epoch();
+    async fn an_epoch_and_hqs_own_journal_outlive_the_process() {
+        let (dir, keys) = (tempfile::tempdir().unwrap(), keys());
+        let first = store(dir.path(), &keys).await;
+        let life = (first.epoch(), first.journal());
         first.close().await;
-        assert_eq!(store(dir.path()).await.epoch(), epoch);
+        let second = store(dir.path(), &keys).await;
+        assert_eq!((second.epoch(), second.journal()), life);
     }
 
     #[tokio::test]
     async fn a_reader_of_a_stopped_hq_changes_nothing() {
         let dir = tempfile::tempdir().unwrap();
-        let (path, unwrap) = (dir.path().join(DATABASE), UnwrapKey::from_secret(&[7; 32]));
-        let missing = Store::read_only(&path, unwrap.clone(), World::real()).await;
+        let (path, keys) = (dir.path().join(DATABASE), keys());
+        let missing = Store::read_only(&path, &keys, World::real()).await;
         assert!(matches!(missing, Err(StoreError::Missing(_))));
-        store(dir.path()).await.close().await;
-        let reader = Store::read_only(&path, unwrap, World::real()).await.unwrap();
+        store(dir.path(), &keys).await.close().await;
+        let reader = Store::read_only(&path, &keys, World::real()).await.unwrap();
         let written = sqlx::query("DELETE FROM meta").execute(reader.writer()).await;
         assert!(written.is_err());
     }

@@ -7,13 +7,13 @@ use wasl_protocol::entry::{Edit, Genesis, Inadmissible, Log};
 use wasl_protocol::frame::{FORMAT, Frame, Kind};
 use wasl_protocol::id::{Dot, JournalId, OfficeId, Position, RecordId};
 use wasl_protocol::keys::{DataKey, UnwrapKey};
+use wasl_protocol::news::Held;
 use wasl_protocol::pack::Unpacker;
 use wasl_protocol::units::Seq;
 use wasl_protocol::wire::Entries;
 
 use super::append::AppendError;
-use super::fold::Act;
-use super::held::Reason;
+use super::fold::Placed;
 use super::offices::Office;
 
 thread_local! {
@@ -36,9 +36,9 @@ pub(super) enum Says {
     /// A journal is born.
     Genesis(Box<Genesis>),
     /// An edit that may be applied.
-    Edit(Box<Act>),
+    Edit(Box<Placed>),
     /// Nothing that this version applies.
-    Held(Reason, Option<RecordId>),
+    Held(Held, Option<RecordId>),
 }
 
 /// The new entries of one message whose signature and chain hold.
@@ -86,8 +86,11 @@ pub(super) fn open(
         } else {
             let key = key.as_ref().ok_or_else(|| fault("entries", &"no Genesis before them"))?;
             match edit(&frame, at, journal, &office.id, key) {
-                Ok(act) => Says::Edit(Box::new(act)),
-                Err((reason, record)) => Says::Held(reason, record),
+                Ok(edit) => match admit(&edit) {
+                    Ok(()) => Says::Edit(Box::new(edit)),
+                    Err(why) => Says::Held(why, Some(edit.edit.record)),
+                },
+                Err(why) => Says::Held(why, None),
             }
         };
         items.push(Item { at, frame: range, says });
@@ -96,27 +99,34 @@ pub(super) fn open(
     Ok(Opened { frames: entries.frames, common, items, key })
 }
 
-/// Opens the frame of an edit, or says why it is held.
+/// Opens the frame of an edit, or says why it cannot be read. What it says is not admitted yet.
 pub(super) fn edit(
     frame: &Frame<'_>,
     at: Position,
     journal: JournalId,
     by: &OfficeId,
     key: &DataKey,
-) -> Result<Act, (Reason, Option<RecordId>)> {
+) -> Result<Placed, Held> {
     if frame.kind != Kind::EDIT {
-        return Err((Reason::UnknownKind, None));
+        return Err(Held::UnknownKind);
+    }
+    let dot = Dot { journal, seq: at.seq };
+    if frame.context.covers(dot) {
+        return Err(Held::Undecodable);
     }
     let plain = UNPACKER.with_borrow_mut(|u| frame.open(journal, key, u));
-    let plain = plain.map_err(|_| (Reason::Undecodable, None))?;
-    let edit = Edit::decode(&plain).map_err(|_| (Reason::Undecodable, None))?;
-    edit.admit(by).map_err(|why| match why {
-        Inadmissible::Undecodable => (Reason::Undecodable, Some(edit.record)),
-        Inadmissible::ForeignRecord => (Reason::OutOfScope, Some(edit.record)),
-        Inadmissible::NotTheOwner { .. } => (Reason::Unauthorised, Some(edit.record)),
-    })?;
-    let dot = Dot { journal, seq: at.seq };
-    Ok(Act { dot, tag: at.head.tag(), by: by.clone(), context: frame.context.clone(), edit })
+    let plain = plain.map_err(|_| Held::Undecodable)?;
+    let edit = Edit::decode(&plain).map_err(|_| Held::Undecodable)?;
+    Ok(Placed { dot, tag: at.head.tag(), by: by.clone(), context: frame.context.clone(), edit })
+}
+
+/// May this edit be applied, by its form and its author?
+pub(super) fn admit(edit: &Placed) -> Result<(), Held> {
+    edit.edit.admit(&edit.by).map_err(|why| match why {
+        Inadmissible::Undecodable => Held::Undecodable,
+        Inadmissible::ForeignRecord => Held::OutOfScope,
+        Inadmissible::NotTheOwner { .. } => Held::Unauthorised,
+    })
 }
 
 fn genesis(frame: &Frame<'_>, office: &Office) -> Result<Genesis, AppendError> {

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
 use wasl_protocol::codec;
-use wasl_protocol::id::{FormNumber, OfficeId, RecordId};
+use wasl_protocol::id::{Dot, FormNumber, JournalId, OfficeId, RecordId};
 use wasl_protocol::record::{RecordState, Value};
+use wasl_protocol::units::Seq;
 
 use super::columns::{number, office, record, statements};
 use super::fold::Touched;
@@ -80,8 +81,12 @@ impl Store {
         after: Option<RecordId>,
         limit: u32,
     ) -> Result<Vec<RecordState<Value>>, StoreError> {
-        let _ = (after, limit);
-        todo!()
+        let rows = sqlx::query(
+            "SELECT state FROM record WHERE in_conflict = 1 AND id > ? ORDER BY id LIMIT ?",
+        );
+        let rows = rows.bind(after.map(|id| id.0.to_vec()).unwrap_or_default());
+        let rows = rows.bind(i64::from(limit)).fetch_all(self.readers()).await?;
+        rows.iter().map(|row| decode(row.try_get("state")?)).collect()
     }
 
     /// How much there is.
@@ -89,7 +94,7 @@ impl Store {
         let row = sqlx::query(
             "SELECT (SELECT count(*) FROM record) AS records,
              (SELECT count(*) FROM record WHERE in_conflict = 1) AS conflicts,
-             (SELECT count(*) FROM held) AS held",
+             (SELECT count(*) FROM held WHERE verdict IS NULL) AS held",
         );
         let row = row.fetch_one(self.readers()).await?;
         Ok(Totals {
@@ -100,27 +105,30 @@ impl Store {
     }
 }
 
-/// The states of those of these records that HQ knows.
+/// Those of these records that HQ knows.
 pub(super) async fn load(
     conn: &mut SqliteConnection,
     ids: &[RecordId],
-) -> Result<BTreeMap<RecordId, RecordState<Value>>, StoreError> {
-    let mut states = BTreeMap::new();
+) -> Result<BTreeMap<RecordId, Touched>, StoreError> {
+    let mut records = BTreeMap::new();
     for part in statements(ids.len()) {
-        let mut query = QueryBuilder::<Sqlite>::new("SELECT id, state FROM record WHERE id IN (");
+        let mut query =
+            QueryBuilder::<Sqlite>::new("SELECT id, state, dots FROM record WHERE id IN (");
         let mut list = query.separated(", ");
         for id in &ids[part] {
             list.push_bind(&id.0[..]);
         }
         query.push(")");
         for row in query.build().fetch_all(&mut *conn).await? {
-            states.insert(record(&row, "id")?, decode(row.try_get("state")?)?);
+            let state = decode(row.try_get("state")?)?;
+            let dots = decode_dots(row.try_get("dots")?)?;
+            records.insert(record(&row, "id")?, Touched::new(state, dots));
         }
     }
-    Ok(states)
+    Ok(records)
 }
 
-/// Stores these states.
+/// Stores these records.
 pub(super) async fn save(
     conn: &mut SqliteConnection,
     records: &BTreeMap<RecordId, Touched>,
@@ -128,7 +136,7 @@ pub(super) async fn save(
     let rows: Vec<_> = records.iter().collect();
     for part in statements(rows.len()) {
         let mut query = QueryBuilder::<Sqlite>::new(
-            "INSERT INTO record (id, office, form_number, in_conflict, state) ",
+            "INSERT INTO record (id, office, form_number, in_conflict, state, dots) ",
         );
         query.push_values(&rows[part], |mut row, (id, touched)| {
             let origin = &touched.state.origin;
@@ -136,15 +144,43 @@ pub(super) async fn save(
                 .push_bind(origin.office.as_str())
                 .push_bind(origin.form_number.as_str())
                 .push_bind(i64::from(touched.state.in_conflict()))
-                .push_bind(encode(&touched.state));
+                .push_bind(encode(&touched.state))
+                .push_bind(encode_dots(&touched.dots));
         });
         query.push(
             " ON CONFLICT (id) DO UPDATE SET in_conflict = excluded.in_conflict,
-             state = excluded.state",
+             state = excluded.state, dots = excluded.dots",
         );
         query.build().execute(&mut *conn).await?;
     }
     Ok(())
+}
+
+/// A record's edits, compact: each journal once, then for each edit which of those, and its number.
+fn encode_dots(dots: &[Dot]) -> Vec<u8> {
+    let mut journals: Vec<JournalId> = Vec::new();
+    let mut places = Vec::with_capacity(dots.len());
+    for dot in dots {
+        let place = journals.iter().position(|journal| *journal == dot.journal);
+        let place = place.unwrap_or_else(|| {
+            journals.push(dot.journal);
+            journals.len() - 1
+        });
+        places.push((place as u64, dot.seq));
+    }
+    codec::encode(&(journals, places))
+}
+
+/// A record's edits, in the order in which they were taken in.
+pub(super) fn decode_dots(bytes: &[u8]) -> Result<Vec<Dot>, StoreError> {
+    const DAMAGED: StoreError = StoreError::Damaged("the list of a record's edits");
+    let (journals, places): (Vec<JournalId>, Vec<(u64, Seq)>) =
+        codec::decode(bytes).map_err(|_| DAMAGED)?;
+    let dot = |(place, seq): &(u64, Seq)| {
+        let journal = usize::try_from(*place).ok().and_then(|place| journals.get(place));
+        Ok(Dot { journal: *journal.ok_or(DAMAGED)?, seq: *seq })
+    };
+    places.iter().map(dot).collect()
 }
 
 /// A stored state.

@@ -98,7 +98,7 @@ async fn nothing_of_an_office_is_appended_once_it_is_revoked() {
     pen.enroll("n-1");
     hq.store.revoke(&office.id).await.unwrap();
     assert!(matches!(pen.send(&hq, &office).await, Err(AppendError::Fault(_))));
-    assert_eq!((hq.count("entry").await, hq.count("record").await), (1, 0));
+    assert_eq!((hq.entries().await, hq.count("record").await), (1, 0));
 }
 
 #[tokio::test]

@@ -21,8 +21,8 @@ use wasl_protocol::units::{MonoMs, Seq, UnixMs};
 use wasl_protocol::wire::Entries;
 
 use super::{AppendError, Appended, DATABASE, Office, Store};
-use crate::registry::{Minted, TOKEN_LIFE_MS, mint};
-use crate::seam::{Clock, World};
+use crate::registry::{HqKeys, Minted, TOKEN_LIFE_MS, mint};
+use crate::seam::{Clock, Entropy, World};
 
 /// A clock that is set by hand.
 #[derive(Default)]
@@ -38,22 +38,33 @@ impl Clock for HandClock {
     }
 }
 
+/// Every HQ here has the same keys, so that the same entries have the same frames.
+struct Sevens;
+
+impl Entropy for Sevens {
+    fn random(&self) -> [u8; 32] {
+        [7; 32]
+    }
+}
+
 /// An HQ with nothing in it.
 struct Hq {
     store: Store,
     clock: Arc<HandClock>,
+    keys: HqKeys,
     unwrap: UnwrapKey,
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 impl Hq {
     async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let unwrap = UnwrapKey::from_secret(&[7; 32]);
         let clock = Arc::new(HandClock::default());
         let world = World { clock: clock.clone(), ..World::real() };
-        let store = Store::open(&dir.path().join(DATABASE), unwrap.clone(), world).await.unwrap();
-        Self { store, clock, unwrap, _dir: dir }
+        let (keys, _) = HqKeys::generate(&World { entropy: Arc::new(Sevens), ..world.clone() });
+        let unwrap = keys.unwrap_key().clone();
+        let store = Store::open(&dir.path().join(DATABASE), &keys, world).await.unwrap();
+        Self { store, clock, keys, unwrap, dir }
     }
 
     fn pass(&self, ms: i64) {
@@ -80,6 +91,14 @@ impl Hq {
         let office = self.store.join(&request, transport, now).await.unwrap().unwrap();
         let pen = Pen::new(&office.id, sign, self.unwrap.wrap_key(), u64::from(seed[0]) + 1);
         (office, pen)
+    }
+
+    /// How many entries of offices are stored.
+    async fn entries(&self) -> i64 {
+        let query = sqlx::query_scalar(
+            "SELECT count(*) FROM entry e JOIN journal j ON j.id = e.journal WHERE j.office <> 'hq'",
+        );
+        query.fetch_one(self.store.readers()).await.unwrap()
     }
 
     /// The rows of one table.
