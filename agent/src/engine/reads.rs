@@ -8,7 +8,7 @@ use super::EngineError;
 use super::handle::{Found, HeldEntry, Listed, Run};
 use super::input::Input;
 use super::receipts::Receipts;
-use super::rows::Rows;
+use super::rows::{Page, Rows};
 use super::store::Store;
 use super::turn::Engine;
 use crate::journal::JournalError;
@@ -133,7 +133,7 @@ impl Store {
         (skip, limit): (u64, u64),
         receipts: &Receipts,
     ) -> Result<(Vec<Listed>, Option<u64>), EngineError> {
-        let (rows, next) = self.page(&|rows| rows.list(skip, limit))?;
+        let (rows, next) = self.page(|rows| rows.list(skip, limit))?;
         let upto = receipts.stored();
         let listed = rows.into_iter().map(|row| Listed {
             record: row.record(),
@@ -151,7 +151,7 @@ impl Store {
         skip: u64,
         limit: u64,
     ) -> Result<(Vec<RecordState<Value>>, Option<u64>), EngineError> {
-        let (rows, next) = self.page(&|rows| rows.conflicts(skip, limit))?;
+        let (rows, next) = self.page(|rows| rows.conflicts(skip, limit))?;
         let mut states = Vec::with_capacity(rows.len());
         for row in rows {
             match self.logs.values(&row.state)? {
@@ -189,8 +189,8 @@ impl Store {
     /// Some rows; a view that fails is folded again first.
     fn page(
         &mut self,
-        read: &dyn Fn(&mut Rows) -> Result<(Vec<Row>, Option<u64>), ViewError>,
-    ) -> Result<(Vec<Row>, Option<u64>), EngineError> {
+        read: impl Fn(&mut Rows) -> Result<Page, ViewError>,
+    ) -> Result<Page, EngineError> {
         match read(&mut self.rows) {
             Ok(page) => Ok(page),
             Err(e) => {

@@ -18,6 +18,9 @@ const WAITING_ROWS: usize = 4096;
 /// How many hidden rows one page of a list passes over at most.
 const HIDDEN_ROWS: u64 = 10_000;
 
+/// Some rows, and the place to go on from, if there are more.
+pub(super) type Page = (Vec<Row>, Option<u64>);
+
 /// Rows, the newest ones in memory.
 #[derive(Debug)]
 pub(super) struct Rows {
@@ -71,11 +74,7 @@ impl Rows {
 
     /// The rows that are not hidden, in the order of arrival, from place `skip` on: at most `limit`.
     /// And the place to go on from, if there are more.
-    pub(super) fn list(
-        &mut self,
-        skip: u64,
-        limit: u64,
-    ) -> Result<(Vec<Row>, Option<u64>), ViewError> {
+    pub(super) fn list(&mut self, skip: u64, limit: u64) -> Result<Page, ViewError> {
         self.settle()?;
         let (mut rows, end) = (Vec::new(), self.meta.rows);
         let last_looked_at = skip.saturating_add(limit).saturating_add(HIDDEN_ROWS);
@@ -91,11 +90,7 @@ impl Rows {
     }
 
     /// The rows in conflict that are not hidden, paged as in [`Self::list`].
-    pub(super) fn conflicts(
-        &mut self,
-        skip: u64,
-        limit: u64,
-    ) -> Result<(Vec<Row>, Option<u64>), ViewError> {
+    pub(super) fn conflicts(&mut self, skip: u64, limit: u64) -> Result<Page, ViewError> {
         self.settle()?;
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let mut ordinals = self.view.conflicts(skip, limit.saturating_add(1));

@@ -1,5 +1,7 @@
 //! What the engine promises, turn by turn and start by start, on real files.
 
 mod place; // an office in a temporary folder, and a disk that fails on demand
+mod mixed; // any mix of it, folded again
+mod news; // grants that end, fates, histories
 mod starts; // kill, reopen, rebuild
-mod turns; // enroll, states, receipts, failures
+mod turns; // enroll, news, receipts, failures

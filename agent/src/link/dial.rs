@@ -101,7 +101,7 @@ fn transport() -> TransportConfig {
 /// After so long without a word of the other side's QUIC, the connection is dead, in milliseconds:
 /// not long after the answer to a [`KEEP_ALIVE`] is overdue.
 ///
-/// It also ends what QUIC cannot: after a NAT gave us another port, a lost PATH_CHALLENGE can leave
+/// It also ends what QUIC cannot: after a NAT gave us another port, a lost `PATH_CHALLENGE` can leave
 /// quinn 0.11 waiting for ever for room in a window of the smallest size.
 const IDLE_MS: u32 = 30_000;
 

@@ -139,10 +139,11 @@ impl View for SledView {
                 new.insert(row.ordinal, row.record());
             }
         }
-        for (ordinal, is_new) in self.inner().mark(changes.rows.values()) {
-            match is_new {
-                true => batch.insert(&key_of(b'c', ordinal), &[]),
-                false => batch.remove(&key_of(b'c', ordinal)),
+        for (ordinal, shows) in self.inner().mark(changes.rows.values()) {
+            if shows {
+                batch.insert(&key_of(b'c', ordinal), &[]);
+            } else {
+                batch.remove(&key_of(b'c', ordinal));
             }
         }
         for (seq, _) in changes.notes.iter().filter(|(_, note)| note.is_none()) {

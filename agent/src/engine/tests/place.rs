@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use tokio::sync::oneshot;
 use wasl_protocol::entry::Edit;
 use wasl_protocol::frame::{Kind, Sealed};
-use wasl_protocol::id::{Dot, EpochId, OfficeId, Position, RecordId};
+use wasl_protocol::id::{Dot, EpochId, OfficeId, Position, RecordId, Tag};
 use wasl_protocol::join::{Joined, TransportKey};
 use wasl_protocol::json::Json;
 use wasl_protocol::keys::{SignKey, UnwrapKey};
@@ -23,6 +23,7 @@ use crate::engine::{
 };
 use crate::keystore::{Identity, KeyFile};
 use crate::seam::{Disk, DiskFile, RealDisk, World};
+use crate::view::Doubt;
 
 /// What the disk is told to do wrong.
 #[derive(Debug, Default)]
@@ -160,6 +161,15 @@ impl Place {
     }
 }
 
+/// Why the view was folded again at a start.
+pub(super) fn doubts(notices: &[Notice]) -> Vec<Doubt> {
+    let doubt = |n: &Notice| match n {
+        Notice::ViewRebuild { doubt, .. } => Some(doubt.clone()),
+        _ => None,
+    };
+    notices.iter().filter_map(doubt).collect()
+}
+
 /// An enrollment under this form number; `name` makes the content differ.
 pub(super) fn prepared(engine: &Engine, form: &str, name: &str) -> Prepared {
     let json = format!(
@@ -271,16 +281,16 @@ pub(super) fn hq_state(
 ) -> SignedNews {
     let origin = Origin { office: office(), form_number: form.parse().unwrap() };
     let mut state = ours.unwrap_or_else(|| RecordState::new(origin));
-    let value = Value {
-        json: Json::of(&wasl_protocol::json::parse(json.as_bytes()).unwrap()),
-        by: OfficeId::hq(),
-        at: UnixMs(5),
-        operator: None,
-        tag: Position::start(dot.journal).head.tag(),
-    };
+    let value = value(&OfficeId::hq(), json, 5);
     state.groups.entry(group.parse().unwrap()).or_default().insert(dot, value);
     state.seen.add(dot);
     news(place, Some(record(form)), Says::State(state))
+}
+
+/// A value that another one wrote.
+pub(super) fn value(by: &OfficeId, json: &str, at: i64) -> Value {
+    let json = Json::of(&wasl_protocol::json::parse(json.as_bytes()).unwrap());
+    Value { json, by: by.clone(), at: UnixMs(at), operator: None, tag: Tag::default() }
 }
 
 /// News as HQ signs it.

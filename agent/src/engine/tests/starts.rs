@@ -5,17 +5,9 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 
 use super::place::*;
-use crate::engine::{Archive, EngineConfig, EngineError, Notice, VIEW_CACHE_BYTES, start};
+use crate::engine::{Archive, EngineConfig, EngineError, VIEW_CACHE_BYTES, start};
 use crate::journal::JournalError;
 use crate::view::Doubt;
-
-fn doubts(notices: &[Notice]) -> Vec<Doubt> {
-    let doubt = |n: &Notice| match n {
-        Notice::ViewRebuild { doubt, .. } => Some(doubt.clone()),
-        _ => None,
-    };
-    notices.iter().filter_map(doubt).collect()
-}
 
 /// An office with some records, one of them in conflict with HQ's; stopped by being dropped.
 fn lived_in() -> (

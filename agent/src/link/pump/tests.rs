@@ -188,11 +188,13 @@ fn news(office: &str, says: Says) -> News {
 }
 
 impl Session {
-    async fn send_news(&self, news: SignedNews) {
+    /// The stream, which has to stay open.
+    async fn send_news(&self, news: SignedNews) -> SendStream {
         let (states, upto) = (vec![news], Cursor { epoch: EPOCH, feed: FeedNo(1) });
         let mut stream = self.connection.open_uni().await.unwrap();
         let message = Message::States(States { states, upto });
         stream.write_all(&message.encode()).await.unwrap();
+        stream
     }
 }
 
@@ -202,7 +204,8 @@ async fn news_that_is_for_another_office_or_not_signed_is_not_kept() {
     for (whose, key) in [("fajr", hq_key()), ("nasr", SignKey::from_secret(&[5; 32]))] {
         let office = Office::new(&hq);
         let session = Session::welcomed(&hq).await;
-        session.send_news(SignedNews::sign(&news(whose, Says::Withdrawn), &key)).await;
+        let _stream =
+            session.send_news(SignedNews::sign(&news(whose, Says::Withdrawn), &key)).await;
         assert_eq!(session.closed().await, ByeCode::Fault as u64);
         assert_eq!(office.engine(|_| true).await.cursor, None);
     }
@@ -214,7 +217,7 @@ async fn news_of_a_newer_version_is_kept_the_cursor_moves_and_the_session_lives(
     let mut office = Office::new(&hq);
     let mut session = Session::welcomed(&hq).await;
     let newer = news("nasr", Says::Newer(vec![200, 1, 2, 3]));
-    session.send_news(SignedNews::sign(&newer, &hq_key())).await;
+    let _stream = session.send_news(SignedNews::sign(&newer, &hq_key())).await;
     let facts = office.engine(|facts| facts.cursor.is_some()).await;
     assert_eq!((facts.cursor.unwrap().feed, facts.read_only), (FeedNo(1), 1));
     session.entries().await;
