@@ -162,3 +162,22 @@ impl From<DaemonError> for Failure {
 fn denied(why: &io::Error) -> bool {
     why.kind() == io::ErrorKind::PermissionDenied
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Refused;
+
+    #[test]
+    fn what_the_daemon_refuses_says_why_and_what_to_do() {
+        let stale = Problem::from(Refused::Stale("contact".parse().expect("a group")));
+        let failure = Failure::problem("record set", &stale);
+        assert!(failure.message.starts_with("record set: contact: written since it was read"));
+        assert!(failure.help.is_some_and(|help| help.starts_with("somebody wrote meanwhile")));
+        assert_eq!(failure.exit, Exit::Failed);
+        let newer = Failure::problem("record set", &Refused::ReadOnly.into());
+        assert!(newer.help.is_some_and(|help| help.contains("update the agent")));
+        let busy = Failure::problem("record set", &Refused::Busy.into());
+        assert_eq!((busy.exit, busy.help), (Exit::Again, None));
+    }
+}

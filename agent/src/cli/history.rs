@@ -47,7 +47,7 @@ fn line<'a>(item: &'a Value, before: &mut Before<'a>) -> [String; 5] {
         Some("refused") => (false, "[refused] "),
         _ => (true, ""),
     };
-    let told = if nothing_before { first(item) } else { changes(item, before) };
+    let told = if nothing_before { wrote(item) } else { changes(item, before) };
     if counts {
         let groups = item["groups"].as_object().into_iter().flatten();
         before.extend(groups.map(|(name, value)| (name.as_str(), value)));
@@ -60,7 +60,7 @@ fn line<'a>(item: &'a Value, before: &mut Before<'a>) -> [String; 5] {
     [at, office, operator, dot, format!("{mark}{told}")]
 }
 
-fn first(item: &Value) -> String {
+fn wrote(item: &Value) -> String {
     let none = Map::new();
     let groups = item["groups"].as_object().unwrap_or(&none);
     format!("wrote {}", groups.keys().map(|g| harmless(g)).collect::<Vec<_>>().join(", "))
@@ -69,7 +69,7 @@ fn first(item: &Value) -> String {
 fn changes(item: &Value, before: &Before<'_>) -> String {
     let places = item["changed"].as_array().into_iter().flatten().filter_map(Value::as_str);
     let told: Vec<_> = places.map(|place| change(place, item, before)).collect();
-    if told.is_empty() { "nothing changed".to_owned() } else { told.join("; ") }
+    if told.is_empty() { format!("{} again, as before", wrote(item)) } else { told.join("; ") }
 }
 
 /// One place of `changed`: `group.field`, or `group` for a list.
@@ -125,7 +125,7 @@ mod tests {
             format!("contact.phone: 1 -> \u{200e}{cut}\u{200e}"),
             format!("contact.phone: \u{200e}{cut}\u{200e} -> (none)"),
             "household: [] -> \u{200e}[{\"n\":\"زيد\"}]\u{200e}".to_owned(),
-            "nothing changed".to_owned(),
+            "wrote contact again, as before".to_owned(),
         ];
         let mut want = vec![format!("{id}  form f-1, opened by nasr")];
         want.extend((2..).zip(lines).map(|(seq, line)| {
