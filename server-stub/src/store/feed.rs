@@ -102,7 +102,7 @@ pub(super) fn news(
     }
     let held = folded.held.iter().map(|(dot, kept)| (*dot, kept.office.clone()));
     let released = folded.released.iter().map(|(dot, office)| (*dot, office.clone()));
-    for (dot, office) in held.chain(released).chain(decided) {
+    for (dot, office) in decided.into_iter().chain(released).chain(held) {
         news.entry(office).or_default().push((dot_bytes(dot), None));
     }
     news

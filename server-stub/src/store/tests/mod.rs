@@ -1,6 +1,9 @@
 //! The store's promises, on entries as an office writes them.
 
 mod appending;
+mod deciding;
+mod desk;
+mod editing;
 mod feeding;
 mod holding;
 mod joining;
@@ -11,7 +14,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use tempfile::TempDir;
 use wasl_protocol::entry::{Edit, Genesis, Log, Opening};
 use wasl_protocol::frame::{Kind, Sealed};
-use wasl_protocol::id::{Dot, JournalId, OfficeId, Position, RecordId};
+use wasl_protocol::id::{Dot, GroupName, JournalId, OfficeId, Position, RecordId};
 use wasl_protocol::join::{JoinRequest, TransportKey};
 use wasl_protocol::json::Json;
 use wasl_protocol::keys::{DataKey, SignKey, UnwrapKey};
