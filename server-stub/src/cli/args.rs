@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand};
 use wasl_protocol::id::{Dot, GroupName, OfficeId, RecordId};
 use wasl_protocol::private::Private;
 
-use super::edit::{Setting, setting, value};
+use super::edit::{Setting, setting};
 
 /// The data dir that the service's unit has.
 const DATA_DIR: &str = "/var/lib/wasl-hq";
@@ -169,8 +169,8 @@ pub(super) enum ConflictCommand {
         #[arg(long, value_name = "DOT", required_unless_present = "value")]
         take: Option<Dot>,
         /// Write this value instead
-        #[arg(long, value_name = "JSON", conflicts_with = "take", value_parser = value)]
-        value: Option<serde_json::Value>,
+        #[arg(long, value_name = "JSON", conflicts_with = "take")]
+        value: Option<String>,
         #[command(flatten)]
         by: By,
     },

@@ -123,7 +123,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn said(office: &str, dot: &str, value: Value) -> SiblingReport {
+    fn said(office: &str, dot: &str, value: &Value) -> SiblingReport {
         let (operator, at) = (json!("زينب"), json!(1_767_950_000_000_u64));
         let said =
             json!({"dot": dot, "value": value, "office": office, "at": at, "operator": operator});
@@ -144,7 +144,7 @@ mod tests {
     fn each_value_has_its_column_and_the_fields_that_differ_their_mark() {
         let ours = json!({"phone": "0780", "mail": "آيات", "floor": 1});
         let theirs = json!({"phone": "0781", "mail": "آيات", "door": "باب"});
-        let lines = shown(&[said("nasr", ONE, ours), said("hq", TWO, theirs)]);
+        let lines = shown(&[said("nasr", ONE, &ours), said("hq", TWO, &theirs)]);
         let words = |n: usize| lines[n].split_whitespace().collect::<Vec<_>>();
         assert_eq!(words(1), ["office", "nasr", "hq"]);
         assert_eq!(words(2), ["operator", "زينب", "زينب"]);
@@ -161,11 +161,11 @@ mod tests {
     fn a_list_is_compared_item_by_item_and_a_bare_value_as_a_whole() {
         let one = json!([{"name": "ن", "age": 3}, {"name": "م"}]);
         let two = json!([{"name": "ن", "age": 4}]);
-        let lines = shown(&[said("nasr", ONE, one), said("hq", TWO, two)]);
+        let lines = shown(&[said("nasr", ONE, &one), said("hq", TWO, &two)]);
         let marked: Vec<_> = lines.iter().filter(|l| l.starts_with('*')).collect();
         assert!(marked[0].contains("[0].age") && marked[1].contains("[1].name"), "{lines:#?}");
         assert_eq!(marked.len(), 2);
-        let bare = shown(&[said("nasr", ONE, json!("x")), said("hq", TWO, json!([]))]);
+        let bare = shown(&[said("nasr", ONE, &json!("x")), said("hq", TWO, &json!([]))]);
         assert!(bare[5].starts_with("* value"), "{bare:#?}");
     }
 
@@ -175,7 +175,7 @@ mod tests {
         for n in 2..=5 {
             let dot = |i: usize| format!("{i}0c1a5b2d3e4f506:1234567");
             let values: Vec<_> =
-                (0..n).map(|i| said("suq-al-shuyukh", &dot(i), long(&i.to_string()))).collect();
+                (0..n).map(|i| said("suq-al-shuyukh", &dot(i), &long(&i.to_string()))).collect();
             let lines = shown(&values);
             assert!(lines.iter().all(|l| l.chars().count() <= WIDTH), "{lines:#?}");
             assert!((0..n).all(|i| lines.iter().any(|l| l.contains(&dot(i)))));
@@ -187,7 +187,7 @@ mod tests {
     #[test]
     fn arabic_beside_arabic_keeps_its_column() {
         let value = |name: &str| json!({"given_name": name});
-        let (one, two) = (said("nasr", ONE, value("آيات")), said("hq", TWO, value("آية")));
+        let (one, two) = (said("nasr", ONE, &value("آيات")), said("hq", TWO, &value("آية")));
         let text = side_by_side(&[("shown", &one), ("beside it", &two)]);
         assert!(text.contains("\u{200e}آيات\u{200e}") && text.contains("\u{200e}آية\u{200e}"));
     }

@@ -10,7 +10,7 @@ use crate::console::ConflictList;
 use super::args::ConflictCommand;
 use super::ask::Asker;
 use super::beside::side_by_side;
-use super::edit::{read, write};
+use super::edit::{self, read, write};
 use super::failure::{FAILED, Failure};
 use super::table::indented;
 
@@ -70,14 +70,14 @@ pub(super) fn columns(siblings: &[SiblingReport]) -> Vec<(&str, &SiblingReport)>
 async fn resolve(
     asker: &Asker,
     (id, group): (RecordId, &GroupName),
-    (take, value): (Option<Dot>, Option<Value>),
+    (take, value): (Option<Dot>, Option<String>),
     by: Option<Private<String>>,
 ) -> Result<(), Failure> {
     let read = read(asker, id).await?;
     let siblings = siblings(id, &read, group)?;
     let value = match take {
         Some(dot) => taken(id, group, dot, &siblings)?,
-        None => value.unwrap_or_default(),
+        None => edit::value(&value.unwrap_or_default()),
     };
     let groups = Map::from_iter([(group.to_string(), value)]);
     let record = write(asker, (id, &read), groups, by).await?;

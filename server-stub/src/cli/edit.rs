@@ -27,12 +27,12 @@ pub(super) fn setting(text: &str) -> Result<Setting, String> {
     let (place, text) = text.split_once('=').ok_or(form)?;
     let (group, field) = place.split_once('.').filter(|(_, f)| !f.is_empty()).ok_or(form)?;
     let group = group.parse().map_err(|e| format!("{e}"))?;
-    Ok(Setting { group, field: field.to_owned(), value: value(text)? })
+    Ok(Setting { group, field: field.to_owned(), value: value(text) })
 }
 
 /// A value: JSON if it parses, else text.
-pub(super) fn value(text: &str) -> Result<Value, String> {
-    Ok(serde_json::from_str(text).unwrap_or_else(|_| Value::from(text)))
+pub(super) fn value(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|_| Value::from(text))
 }
 
 /// Changes fields; the rest of their groups stays as it is.

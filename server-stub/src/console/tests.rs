@@ -1,5 +1,8 @@
 //! The routes, without a socket.
 
+mod hands; // records: edits, conflicts, held entries
+
+use axum::http::request::Builder;
 use axum::http::{Method, Request, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
@@ -16,6 +19,11 @@ use crate::store::DATABASE;
 const HQ: TransportKey = TransportKey([8; 32]);
 
 async fn console(live: bool) -> (Console, TempDir) {
+    let (console, _, dir) = console_and_keys(live).await;
+    (console, dir)
+}
+
+async fn console_and_keys(live: bool) -> (Console, HqKeys, TempDir) {
     let dir = tempfile::tempdir().unwrap();
     let world = World::real();
     let (keys, _) = HqKeys::generate(&world);
@@ -23,11 +31,14 @@ async fn console(live: bool) -> (Console, TempDir) {
     let endpoint = "hq.example:4433".to_owned();
     let running = Running { started_at: UnixMs(0), endpoint, sessions: Sessions::default() };
     let live = live.then_some(Live { running, hq: HQ });
-    (Console { store, world, live }, dir)
+    (Console { store, world, live }, keys, dir)
 }
 
 async fn call(console: &Console, method: Method, path: &str, body: &Value) -> (StatusCode, Value) {
-    let request = Request::builder().method(method).uri(path);
+    ask(console, Request::builder().method(method).uri(path), body).await
+}
+
+async fn ask(console: &Console, request: Builder, body: &Value) -> (StatusCode, Value) {
     let request = request.header("content-type", "application/json");
     let request = request.body(Full::from(body.to_string())).unwrap();
     let response = console.clone().answer(request).await;
