@@ -46,7 +46,8 @@ fn the_demo_shows_a_conflict_and_its_end_and_proves_that_all_ends_are_equal() {
         "wasl-hq record set ",
         "both ends show the conflict in contact; what differs: phone",
         "headquarters, clerk-1",
-        "at both ends the conflict is over",
+        "wasl-hq conflict resolve ",
+        "the conflict is over at both ends",
     ] {
         assert_eq!(told.matches(said).count(), 1, "`{said}` is not once in\n{told}");
     }

@@ -3,6 +3,8 @@
 use crate::district::{District, until};
 use crate::hands::{counts, get, held_dot, items, one_record, refusal, same, set, told, wait};
 use serde_json::{Value, json};
+use std::fs;
+use std::path::Path;
 use tokio::runtime::Builder;
 use wasl_agent::engine::{self, Change, EngineConfig};
 use wasl_agent::keystore::{Identity, KeyFile, Office as Joined};
@@ -118,6 +120,63 @@ fn staff_may_release_what_its_author_may_not_write() {
     let again = refusal(hq, &["held", "refuse", &dot, "--reason", "no"]);
     assert!(again.contains(&dot), "{again}");
     district.agree(&office);
+}
+
+/// Copies what lies in a folder, without sockets.
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let (kind, to) = (entry.file_type().unwrap(), to.join(entry.file_name()));
+        if kind.is_dir() {
+            copy(&entry.path(), &to);
+        } else if kind.is_file() {
+            fs::copy(entry.path(), to).unwrap();
+        }
+    }
+}
+
+#[test]
+fn an_edit_that_saw_what_hq_lost_waits_and_may_be_released_as_it_is() {
+    let mut district = District::new();
+    let (first, second) = (district.office("nasr"), district.office("rifai"));
+    let id = one_record(&district, &first);
+    told(&district.hq.at, &["record", "grant", &id, "rifai"]);
+    same(&[&first.at, &second.at, &district.hq.at], &id);
+    assert!(district.hq.at.stop());
+    let (dir, aside) = (district.hq.at.dir().to_owned(), district.root().join("older"));
+    copy(&dir, &aside);
+    district.hq.at.run().unwrap();
+    set(&first.at, &id, "address.house=1", "op-07");
+    let seen = wait("the second office sees it", || {
+        let address = get(&second.at, &id)?["groups"]["address"].clone();
+        (address["value"]["house"] == 1).then_some(address)
+    });
+    first.link.cut();
+    second.link.cut();
+    set(&second.at, &id, "address.house=2", "op-21");
+    // HQ's disk is put back as it was before the first office's edit, which is still cut off.
+    district.hq.at.kill();
+    fs::remove_dir_all(&dir).unwrap();
+    copy(&aside, &dir);
+    district.hq.at.run().unwrap();
+    second.link.restore();
+    let hq = &district.hq.at;
+    let dot = held_dot(hq, "waits");
+    let lost = seen["dot"].as_str().unwrap();
+    assert_eq!(held(hq)[0]["waits_for"], lost);
+    for early in [vec!["held", "release", &dot], vec!["held", "refuse", &dot, "--reason", "no"]] {
+        let said = refusal(hq, &early);
+        assert!(said.contains(lost) && said.contains("--as-is"), "{said}");
+    }
+    told(hq, &["held", "release", &dot, "--as-is", "--by", "judge-1"]);
+    assert_eq!(get(hq, &id).unwrap()["groups"]["address"]["value"]["house"], 2);
+    // What it had replaced comes late, and replaces nothing.
+    first.link.restore();
+    let all = same(&[&first.at, &second.at, hq], &id);
+    assert_eq!(all["groups"]["address"]["value"]["house"], 2);
+    assert_eq!(all["conflict"], false);
+    counts(&district, &first, 0, 0);
+    district.agree(&first);
 }
 
 fn held(at: &Installation) -> Vec<Value> {

@@ -48,7 +48,7 @@ pub fn tell(
     let of_office = |p: &&mut Posted| p.office == index && p.has(GROUP, FIELD);
     let record = posted.iter_mut().find(of_office).ok_or_else(|| no_conflict(&name, "to edit"))?;
     let ends = [&office.at, &stage.hq.at];
-    board.say(&format!("the link of {name} is cut again, and two people write the same field:"));
+    board.say(&format!("the link of {name} is cut, and two people write the same field:"));
     office.link.cut();
     write(board, ends[0], &record.id, OPERATOR)?;
     write(board, ends[1], &record.id, CLERK)?;
@@ -63,13 +63,12 @@ pub fn tell(
     show(board, &name, &shown[0]);
     let dot = values(&shown[0]).iter().find(|v| v["office"] == office.id.as_str()).cloned();
     let dot = dot.unwrap_or_default()["dot"].as_str().unwrap_or_default().to_string();
-    let resolve = ["conflict", "resolve", &record.id, GROUP, "--take", &dot, "--by", CLERK.0];
     let decided = clock::now();
-    stage.hq.at.call(&resolve)?;
+    resolve(board, &stage.hq.at, &record.id, &dot)?;
     wait("that ends", &|[here, there]| here == there && values(here).is_empty())?;
     record.put(GROUP, FIELD, &json!(OPERATOR.1));
     let ended_after = decided.elapsed();
-    board.say(&format!("headquarters takes {name}'s value: at both ends the conflict is over"));
+    board.say(&format!("headquarters took {name}'s value; the conflict is over at both ends"));
     Ok(Story { office: name, shown_after, ended_after })
 }
 
@@ -81,8 +80,18 @@ fn write(
     (by, phone): (&str, &str),
 ) -> Result<(), FleetError> {
     let setting = format!("{GROUP}.{FIELD}={phone}");
-    at.call(&["record", "set", id, &setting, "--by", by])?;
-    board.say(&format!("  {} record set {id} {setting} --by {by}", at.program()));
+    show_and_run(board, at, &["record", "set", id, &setting, "--by", by])
+}
+
+/// Headquarters takes the value that `dot` wrote.
+fn resolve(board: &Board, hq: &Installation, id: &str, dot: &str) -> Result<(), FleetError> {
+    show_and_run(board, hq, &["conflict", "resolve", id, GROUP, "--take", dot, "--by", CLERK.0])
+}
+
+/// Runs a command, and shows it as a person would type it.
+fn show_and_run(board: &Board, at: &Installation, words: &[&str]) -> Result<(), FleetError> {
+    at.call(words)?;
+    board.say(&format!("  {} {}", at.program(), words.join(" ")));
     Ok(())
 }
 

@@ -33,7 +33,7 @@ pub fn print_offices(stage: &Stage, posted: &[Posted], proven: &[Proven]) {
             name.name_ar,
         ]);
     }
-    println!("\n{}\n", table.trim_fmt());
+    println!("\n{}", table.trim_fmt());
 }
 
 /// Prints the figures, and what became of the record that two people wrote.
