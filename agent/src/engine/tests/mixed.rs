@@ -12,6 +12,7 @@ use wasl_protocol::units::{Seq, UnixMs};
 
 use super::place::*;
 use crate::engine::{Engine, Found, HeldEntry, Input, Listed};
+use crate::view::Row;
 
 #[derive(Clone, Copy, Debug)]
 enum Deed {
@@ -146,11 +147,13 @@ impl Mix {
     }
 }
 
-/// All that can be asked; the order of arrival apart, which is not part of the truth.
+/// All that can be asked, and the rows themselves; the order of arrival apart, which is not part of
+/// the truth.
 type Told = (
     Vec<Listed>,
     Vec<(RecordId, RecordState<Value>, bool)>,
     Vec<Option<(Origin, Vec<Act>)>>,
+    Vec<Row>,
     Vec<RecordId>,
     Vec<HeldEntry>,
     [u64; 4],
@@ -168,6 +171,8 @@ fn told(engine: &mut Engine) -> Told {
     let history =
         |id: &RecordId| ask(engine, |answer| Input::History { record: *id, answer }).unwrap();
     let histories = ids.iter().map(history).collect();
+    let row = |id: &RecordId| engine.store.rows.get(*id).unwrap();
+    let rows = ids.iter().filter_map(row).map(|row| Row { ordinal: 0, ..row }).collect();
     let in_conflict = |answer| Input::Conflicts { skip: 0, limit: 99, answer };
     let (states, _) = ask(engine, in_conflict).unwrap();
     let mut conflicts: Vec<RecordId> = states.iter().map(|state| state.origin.id()).collect();
@@ -175,7 +180,7 @@ fn told(engine: &mut Engine) -> Told {
     let held = ask(engine, |answer| Input::Held { answer }).unwrap();
     let facts = &engine.facts;
     let counts = [facts.records, facts.conflicts, facts.refused, facts.read_only];
-    (list, found, histories, conflicts, held, counts)
+    (list, found, histories, rows, conflicts, held, counts)
 }
 
 proptest! {
@@ -191,8 +196,8 @@ proptest! {
             mix.deed(deed);
         }
         let live = told(&mut mix.engine);
-        prop_assert_eq!(live.0.iter().filter(|l| l.conflict).count(), live.3.len());
-        prop_assert_eq!(vec![live.0.len() as u64, live.3.len() as u64], live.5[..2].to_vec());
+        prop_assert_eq!(live.0.iter().filter(|l| l.conflict).count(), live.4.len());
+        prop_assert_eq!(vec![live.0.len() as u64, live.4.len() as u64], live.6[..2].to_vec());
         let Mix { place, engine, .. } = mix;
         drop(engine);
         let mut killed = place.open();
