@@ -5,10 +5,11 @@ use wasl_protocol::id::{Dot, OfficeId, RecordId};
 use wasl_protocol::news::Held;
 use wasl_protocol::private::Private;
 
-use super::fold::{Fold, Placed};
+use super::fold::Fold;
 use super::held::{self, HeldEntry};
 use super::open::{Store, StoreError};
 use super::own::Pen;
+use super::touched::Placed;
 
 /// A decision that cannot be made. Nothing is written then.
 #[derive(Debug, thiserror::Error)]
@@ -78,7 +79,7 @@ impl Store {
         tx.commit().await.map_err(StoreError::from)?;
         held::alarm(&folded);
         self.tell(elsewhere);
-        Ok(self.held_entry(dot).await?.ok_or(DecideError::Unknown)?)
+        self.held_entry(dot).await?.ok_or(DecideError::Unknown)
     }
 }
 

@@ -1,120 +1,16 @@
 //! Entries into record states: apply what can be applied, hold what cannot, release what waited.
 //! No SQL: the states come in before and go out after.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
-use wasl_protocol::entry::{Edit, PostDigest};
-use wasl_protocol::id::{Dot, GroupName, JournalId, OfficeId, RecordId, Tag};
+use wasl_protocol::id::{Dot, GroupName, JournalId, OfficeId, RecordId};
 use wasl_protocol::json::Json;
-use wasl_protocol::limits;
 use wasl_protocol::news::Held;
-use wasl_protocol::record::{Applied, Origin, RecordState, Value, VersionVector, grants, in_scope};
+use wasl_protocol::record::{RecordState, Value, VersionVector, in_scope};
 use wasl_protocol::units::Seq;
 
-/// An edit at its place in a journal.
-#[derive(Clone)]
-pub(super) struct Placed {
-    /// Its name.
-    pub dot: Dot,
-    /// The tag of its entry.
-    pub tag: Tag,
-    /// Who wrote it.
-    pub by: OfficeId,
-    /// What it saw.
-    pub context: VersionVector,
-    /// What it says.
-    pub edit: Edit,
-}
-
-impl Placed {
-    fn values(&self) -> impl Iterator<Item = (GroupName, Value)> {
-        self.edit.groups.iter().map(|(name, json)| {
-            let Edit { at, operator, .. } = &self.edit;
-            let (json, by, operator) = (json.clone(), self.by.clone(), operator.clone());
-            (name.clone(), Value { json, by, at: *at, operator, tag: self.tag })
-        })
-    }
-
-    /// Can each of its groups be read?
-    pub fn is_whole(&self) -> bool {
-        let groups = &self.edit.groups;
-        !groups.is_empty()
-            && groups.len() <= limits::GROUPS
-            && groups.values().all(|json| json.check().is_ok())
-    }
-
-    fn posted(&self) -> Option<PostDigest> {
-        self.edit.opening.as_ref().map(|opening| opening.posted)
-    }
-
-    /// Where the record comes from that this edit opens; or what must come before it.
-    fn opens(&self) -> Result<Origin, Held> {
-        let Some(opening) = &self.edit.opening else {
-            return Err(self.context.dots().next().map_or(Held::Unopened, Held::WaitsFor));
-        };
-        Ok(Origin { office: self.by.clone(), form_number: opening.form_number.clone() })
-    }
-}
-
-/// A record that was touched, and from which journals.
-pub(super) struct Touched {
-    /// Its state now.
-    pub state: RecordState<Value>,
-    /// Its edits, in the order in which they were taken in; those that were refused too.
-    pub dots: Vec<Dot>,
-    /// The journals whose entries changed it; none: it is as it was.
-    pub news: BTreeSet<JournalId>,
-    /// The offices that it was granted to before.
-    granted: BTreeSet<OfficeId>,
-}
-
-impl Touched {
-    /// A record as it is stored.
-    pub fn new(state: RecordState<Value>, dots: Vec<Dot>) -> Self {
-        let granted = grants(&state);
-        Self { state, dots, news: BTreeSet::new(), granted }
-    }
-
-    /// Whom its news concern: every office in whose scope it is, or was before.
-    pub fn audience(&self) -> BTreeSet<OfficeId> {
-        let mut offices = grants(&self.state);
-        offices.extend(self.granted.iter().cloned());
-        offices.insert(self.state.origin.office.clone());
-        offices
-    }
-
-    /// The journal from which alone its news came.
-    pub fn sole(&self) -> Option<JournalId> {
-        self.news.first().filter(|_| self.news.len() == 1).copied()
-    }
-
-    fn apply(&mut self, edit: &Placed, as_is: &[Placed]) -> Result<(), Held> {
-        let Placed { dot, context, .. } = edit;
-        match self.state.apply(*dot, context, edit.posted(), edit.values()) {
-            Applied::Yes => {}
-            Applied::Covered => return Ok(()),
-            Applied::WaitsFor(dot) => return Err(Held::WaitsFor(dot)),
-        }
-        for released in as_is {
-            self.state.overtake(*dot, &released.context, released.edit.groups.keys());
-        }
-        self.took(*dot, dot.journal);
-        Ok(())
-    }
-
-    fn apply_as_is(&mut self, edit: &Placed) {
-        let Placed { dot, context, .. } = edit;
-        if !self.state.seen.covers(*dot) {
-            self.state.apply_as_is(*dot, context, edit.posted(), edit.values());
-            self.took(*dot, dot.journal);
-        }
-    }
-
-    fn took(&mut self, dot: Dot, from: JournalId) {
-        self.dots.push(dot);
-        self.news.insert(from);
-    }
-}
+use super::touched::{Placed, Touched};
 
 /// An entry of a touched record that was held before, as it is stored.
 pub(super) enum Before {
@@ -217,7 +113,7 @@ impl Fold {
         if as_is {
             let mut touched = match self.records.remove(&record) {
                 Some(touched) => touched,
-                None => Touched::new(RecordState::new(edit.opens()?), Vec::new()),
+                None => Touched::opened_by(edit)?,
             };
             touched.apply_as_is(edit);
             self.records.insert(record, touched);
@@ -245,20 +141,15 @@ impl Fold {
         }
         let covered = seen.covers(dot);
         self.decided(dot, record);
-        if !self.records.contains_key(&record) {
-            // Nobody opened it: there is no state in which to account for anything.
-            let Ok(origin) = edit.opens() else { return Ok(Vec::new()) };
-            self.records.insert(record, Touched::new(RecordState::new(origin), Vec::new()));
-        }
-        let Some(touched) = self.records.get_mut(&record).filter(|_| !covered) else {
-            return Ok(Vec::new());
+        let touched = match self.records.entry(record) {
+            Entry::Occupied(there) => there.into_mut(),
+            Entry::Vacant(empty) => match Touched::opened_by(edit) {
+                Ok(touched) => empty.insert(touched),
+                // Nobody opened it: there is no state in which to account for anything.
+                Err(_) => return Ok(Vec::new()),
+            },
         };
-        let again = touched.state.refuse(dot, &edit.context, edit.edit.groups.keys());
-        // The author's replica has it, and a retry of the post must stay one.
-        touched.state.posted.extend(edit.posted());
-        touched.took(dot, from);
-        let json = |(name, value): (_, Value)| (name, value.json);
-        Ok(again.into_iter().map(|groups| groups.into_iter().map(json).collect()).collect())
+        Ok(if covered { Vec::new() } else { touched.refuse(edit, from) })
     }
 
     /// Tries what waits for this record again until nothing moves any more.
@@ -325,7 +216,7 @@ impl Fold {
         if let Some(touched) = self.records.get_mut(&record) {
             return touched.apply(edit, as_is);
         }
-        let mut touched = Touched::new(RecordState::new(edit.opens()?), Vec::new());
+        let mut touched = Touched::opened_by(edit)?;
         touched.apply(edit, as_is)?;
         self.records.insert(record, touched);
         Ok(())

@@ -12,8 +12,9 @@ use wasl_protocol::record::{Act, Counts};
 use wasl_protocol::units::{Seq, UnixMs};
 
 use super::columns::{dot, dot_bytes, moment, number, office, record, sql, sql_id, statements};
-use super::fold::{Before, Folded, Kept, Placed};
+use super::fold::{Before, Folded, Kept};
 use super::open::{Store, StoreError};
+use super::touched::Placed;
 
 /// The most entries of touched records that are looked at again in one go.
 const BEFORE_AT_ONCE: i64 = 10_000;

@@ -13,9 +13,9 @@ use wasl_protocol::units::{Seq, UnixMs};
 use wasl_protocol::wire::Standing;
 
 use super::columns::{number, office, position, sql, sql_id, statements};
-use super::fold::Placed;
 use super::open::{Store, StoreError};
 use super::read;
+use super::touched::Placed;
 
 /// How many data keys are remembered; beyond that all are unwrapped again.
 const DATA_KEYS: usize = 1024;

@@ -8,6 +8,7 @@ mod open; // the database file, its checks, its epoch
 mod offices; // who may come: tokens, keys, revocation, reports
 mod journals; // where HQ stands in each journal
 mod read; // opening the entries of one message: no SQL
+mod touched; // an edit at its place, a record while it is folded: no SQL
 mod fold; // entries into record states: no SQL
 mod rows; // what a fold needs and what it changed
 mod own; // HQ's own journal

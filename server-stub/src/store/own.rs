@@ -16,9 +16,9 @@ use wasl_protocol::record::VersionVector;
 use crate::registry::HqKeys;
 use crate::seam::{Entropy, World};
 
-use super::fold::Placed;
 use super::journals;
 use super::open::{Store, StoreError};
+use super::touched::Placed;
 
 thread_local! {
     /// Costly to make: one for each thread that writes entries.

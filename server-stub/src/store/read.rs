@@ -13,8 +13,8 @@ use wasl_protocol::units::Seq;
 use wasl_protocol::wire::Entries;
 
 use super::append::AppendError;
-use super::fold::Placed;
 use super::offices::Office;
+use super::touched::Placed;
 
 thread_local! {
     /// Costly to make: one for each thread that opens entries.

@@ -9,8 +9,8 @@ use wasl_protocol::record::{RecordState, Value};
 use wasl_protocol::units::Seq;
 
 use super::columns::{number, office, record, statements};
-use super::fold::Touched;
 use super::open::{Store, StoreError};
+use super::touched::Touched;
 
 /// The version of a stored state's bytes: their first byte.
 const STATE_FORMAT: u8 = 1;

@@ -35,7 +35,7 @@ fn overreach(record: RecordId, text: &str) -> Edit {
 async fn a_released_entry_counts_whoever_wrote_it_and_its_office_is_told() {
     let hq = Hq::new().await;
     let mut desk = Desk::open(&hq, "nasr", "n-1").await;
-    let dot = desk.put(overreach(desk.record(), "mine"));
+    let dot = desk.put(&overreach(desk.record(), "mine"));
     let later = desk.set("contact", "later");
     assert_eq!(desk.send(&hq).await, 2);
     let told = desk.fates(&hq).await;
@@ -57,7 +57,7 @@ async fn a_released_entry_counts_whoever_wrote_it_and_its_office_is_told() {
 async fn a_refused_entry_gives_back_what_it_replaced_at_its_office() {
     let hq = Hq::new().await;
     let mut desk = Desk::open(&hq, "nasr", "n-1").await;
-    let dot = desk.put(overreach(desk.record(), "mine"));
+    let dot = desk.put(&overreach(desk.record(), "mine"));
     let later = desk.set("contact", "later");
     desk.send(&hq).await;
     let held = hq.store.held_entry(dot).await.unwrap().unwrap();
@@ -95,7 +95,7 @@ async fn a_refused_resolution_gives_back_every_sibling() {
     other.send(&hq, &desk.office).await.unwrap();
     desk.take(&hq).await;
     assert_eq!(desk.texts("person"), ["elsewhere", "of the office"]);
-    let dot = desk.put(overreach(desk.record(), "resolved"));
+    let dot = desk.put(&overreach(desk.record(), "resolved"));
     desk.send(&hq).await;
     decide(&hq, dot, refuse()).await.unwrap();
     desk.take(&hq).await;
@@ -108,7 +108,7 @@ async fn a_record_whose_opening_is_refused_is_empty_at_both_and_can_be_written()
     let hq = Hq::new().await;
     let mut desk = Desk::join(&hq, "nasr", "nasr", "n-1").await;
     let opening = desk.pen.opening("n-1").opening;
-    let dot = desk.put(Edit { opening, ..overreach(desk.record(), "mine") });
+    let dot = desk.put(&Edit { opening, ..overreach(desk.record(), "mine") });
     desk.send(&hq).await;
     assert!(hq.store.record(desk.record()).await.unwrap().is_none());
     decide(&hq, dot, refuse()).await.unwrap();
@@ -162,8 +162,8 @@ async fn an_edit_that_comes_after_what_had_replaced_it_was_released_as_it_is_doe
 async fn the_earlier_of_two_held_entries_of_one_journal_is_decided_first() {
     let hq = Hq::new().await;
     let mut desk = Desk::open(&hq, "nasr", "n-1").await;
-    let first = desk.put(overreach(desk.record(), "one"));
-    let second = desk.put(overreach(desk.record(), "two"));
+    let first = desk.put(&overreach(desk.record(), "one"));
+    let second = desk.put(&overreach(desk.record(), "two"));
     desk.send(&hq).await;
     for verdict in [RELEASE, AS_IS, refuse()] {
         let refused = decide(&hq, second, verdict).await;

@@ -28,7 +28,7 @@ impl Desk {
     /// An office that opened the record, and HQ knows.
     pub async fn open(hq: &Hq, id: &str, form: &str) -> Self {
         let mut desk = Self::join(hq, id, id, form).await;
-        desk.put(desk.pen.opening(form));
+        desk.put(&desk.pen.opening(form));
         desk.send(hq).await;
         desk
     }
@@ -38,9 +38,9 @@ impl Desk {
     }
 
     /// Writes an edit that saw all that this office has of the record; its dot.
-    pub fn put(&mut self, edit: Edit) -> Dot {
+    pub fn put(&mut self, edit: &Edit) -> Dot {
         let seen = self.state.seen.clone();
-        let dot = self.pen.put(&edit, seen.dots());
+        let dot = self.pen.put(edit, seen.dots());
         let value = |(group, json): (GroupName, Json)| {
             let (by, at, operator) = (self.office.id.clone(), edit.at, edit.operator.clone());
             (group, Value { json, by, at, operator, tag: self.pen.at.head.tag() })
@@ -52,7 +52,7 @@ impl Desk {
 
     /// Writes `text` into a group; the dot.
     pub fn set(&mut self, group: &str, text: &str) -> Dot {
-        self.put(edit(self.record(), group, text))
+        self.put(&edit(self.record(), group, text))
     }
 
     /// Sends what it has written; how many of its entries are held.

@@ -1,6 +1,7 @@
 //! Entries that are stored and acknowledged and not applied.
 
-use wasl_protocol::news::Says;
+use wasl_protocol::entry::Verdict;
+use wasl_protocol::news::{Held, Says};
 use wasl_protocol::units::FeedNo;
 
 use super::*;
@@ -114,4 +115,47 @@ async fn what_cannot_be_read_or_may_not_be_written_is_acknowledged_and_held() {
     assert_eq!(reasons(&hq).await, ["unauthorised", "undecodable", "unknown_kind", "unopened"]);
     let other = hq.store.record(pen.record("n-2")).await.unwrap().unwrap();
     assert_eq!(other.seen, VersionVector::of([after_bad]), "one bad entry delays no other");
+}
+
+#[tokio::test]
+async fn a_held_entry_is_one_alarm_without_what_it_says() {
+    let log = Lines::default();
+    let (writer, hq) = (log.clone(), Hq::new().await);
+    let subscriber = tracing_subscriber::fmt().with_ansi(false);
+    let subscriber = subscriber.with_writer(move || writer.clone()).finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let (office, mut pen) = hq.join("nasr").await;
+    let dot = pen.enroll("n-1");
+    let forged = pen.put(&edit(pen.record("n-1"), "national_number", "119-forged"), [dot]);
+    pen.put(&edit(pen.record("n-1"), "person", "later"), [dot, forged]);
+    let message = pen.message();
+    for _ in 0..2 {
+        hq.store.append(&office, message.clone()).await.unwrap();
+    }
+    let decided = hq.store.decide(forged, Verdict::Release { as_is: false }, None).await;
+    assert_eq!(decided.unwrap().held, Held::Unauthorised);
+    let text = log.text();
+    let alarms = |level: &str| text.lines().filter(|l| l.contains(level)).count();
+    assert_eq!((alarms("ERROR"), alarms("WARN")), (1, 1), "{text}");
+    assert!(text.contains("unauthorised") && !text.contains("119-forged"), "{text}");
+}
+
+/// What was logged.
+#[derive(Clone, Default)]
+struct Lines(Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl Lines {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl std::io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
