@@ -165,15 +165,23 @@ pub(super) enum ConflictCommand {
         id: RecordId,
         /// Which group
         group: GroupName,
-        /// Take the value that this edit wrote
-        #[arg(long, value_name = "DOT", required_unless_present = "value")]
-        take: Option<Dot>,
-        /// Write this value instead
-        #[arg(long, value_name = "JSON", conflicts_with = "take")]
-        value: Option<String>,
+        #[command(flatten)]
+        choice: Choice,
         #[command(flatten)]
         by: By,
     },
+}
+
+/// Which value ends a conflict.
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+pub(super) struct Choice {
+    /// Take the value that this edit wrote
+    #[arg(long, value_name = "DOT")]
+    pub take: Option<Dot>,
+    /// Write this value instead
+    #[arg(long, value_name = "JSON")]
+    pub value: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -7,7 +7,7 @@ use wasl_protocol::record::{ConflictReport, Owner, SiblingReport, owner};
 
 use crate::console::ConflictList;
 
-use super::args::ConflictCommand;
+use super::args::{Choice, ConflictCommand};
 use super::ask::Asker;
 use super::beside::side_by_side;
 use super::edit::{self, read, write};
@@ -18,8 +18,8 @@ use super::table::indented;
 pub(super) async fn conflict(asker: &Asker, command: ConflictCommand) -> Result<(), Failure> {
     match command {
         ConflictCommand::List => list(asker).await,
-        ConflictCommand::Resolve { id, group, take, value, by } => {
-            resolve(asker, (id, &group), (take, value), by.operator()).await
+        ConflictCommand::Resolve { id, group, choice, by } => {
+            resolve(asker, (id, &group), choice, by.operator()).await
         }
     }
 }
@@ -70,20 +70,22 @@ pub(super) fn columns(siblings: &[SiblingReport]) -> Vec<(&str, &SiblingReport)>
 async fn resolve(
     asker: &Asker,
     (id, group): (RecordId, &GroupName),
-    (take, value): (Option<Dot>, Option<String>),
+    choice: Choice,
     by: Option<Private<String>>,
 ) -> Result<(), Failure> {
     let read = read(asker, id).await?;
     let siblings = siblings(id, &read, group)?;
-    let value = match take {
+    let value = match choice.take {
         Some(dot) => taken(id, group, dot, &siblings)?,
-        None => edit::value(&value.unwrap_or_default()),
+        None => edit::value(&choice.value.unwrap_or_default()),
     };
     let groups = Map::from_iter([(group.to_string(), value)]);
     let record = write(asker, (id, &read), groups, by).await?;
     asker.show(&record, |_| {
-        let ended: Vec<_> = siblings.iter().map(dot_and_office).collect();
-        format!("{group} of {id} has one value again; it stands for {}", ended.join(", "))
+        let counts = choice.take.map_or("the new value".to_owned(), |dot| format!("{dot}"));
+        let others = siblings.iter().filter(|said| Some(said.dot) != choice.take);
+        let others: Vec<_> = others.map(dot_and_office).collect();
+        format!("{group} of {id}: {counts} counts; no longer: {}", others.join(", "))
     })
 }
 

@@ -124,3 +124,27 @@ fn count(n: u64, what: &str) -> String {
         (n, what) => format!("{n} {what}s"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_few_conflicts_are_a_remark_and_many_are_a_warning() {
+        let (few, many) = (conflicts(MANY_CONFLICTS - 1), conflicts(MANY_CONFLICTS));
+        assert_eq!((few.severity, many.severity), (Severity::Info, Severity::Warn));
+        assert!(conflicts(1).text.starts_with("1 record;"));
+    }
+
+    #[test]
+    fn what_is_held_is_told_by_reason_and_the_alarm_is_told_apart() {
+        let held = [("unauthorised", 4), ("waits", 2), ("unopened", 1)];
+        let held: HeldTotals = held.into_iter().map(|(why, n)| (why.to_owned(), n)).collect();
+        let told = held_back(3, &held);
+        assert_eq!(told.text, "3 entries stored and not applied: 1 unopened, 2 waits");
+        let offices = ["rifai", "nasr"].into_iter().map(|id| id.parse().unwrap()).collect();
+        let alarm = overstepped(4, &offices);
+        assert_eq!((alarm.severity, &*alarm.code), (Severity::Crit, "held-unauthorised"));
+        assert!(alarm.text.ends_with("by nasr, rifai"), "{}", alarm.text);
+    }
+}
