@@ -72,7 +72,8 @@ impl Store {
             (Verdict::Refuse { .. }, None) => {}
         }
         pen.finish(&mut tx).await?;
-        held::decided(&mut tx, dot, &decision.verdict, at).await?;
+        let record = records.first().copied();
+        held::decided(&mut tx, (dot, record), &decision.verdict, at).await?;
         let folded = fold.finish();
         let writer = (&OfficeId::hq(), self.journal());
         let elsewhere = self.save(&mut tx, writer, &folded, Some((dot, office))).await?;

@@ -251,15 +251,15 @@ pub(super) async fn save(
         .await?;
     }
     for dot in folded.released.keys() {
-        decided(&mut *conn, *dot, &Verdict::Release { as_is: false }, now).await?;
+        decided(&mut *conn, (*dot, None), &Verdict::Release { as_is: false }, now).await?;
     }
     Ok(())
 }
 
-/// Enters what became of a held entry.
+/// Enters what became of a held entry, and of which record it is if that can be read by now.
 pub(super) async fn decided(
     conn: &mut SqliteConnection,
-    dot: Dot,
+    (dot, record): (Dot, Option<RecordId>),
     verdict: &Verdict,
     now: UnixMs,
 ) -> Result<(), StoreError> {
@@ -268,13 +268,17 @@ pub(super) async fn decided(
         Verdict::Release { as_is: true } => (AS_IS, None),
         Verdict::Refuse { reason } => (REFUSED, Some(reason.0.as_str())),
     };
-    sqlx::query("UPDATE held SET verdict = ?, decided_at = ?, why = ? WHERE dot = ?")
-        .bind(word)
-        .bind(now.0)
-        .bind(why)
-        .bind(dot_bytes(dot).to_vec())
-        .execute(conn)
-        .await?;
+    sqlx::query(
+        "UPDATE held SET verdict = ?, decided_at = ?, why = ?, record = coalesce(record, ?)
+         WHERE dot = ?",
+    )
+    .bind(word)
+    .bind(now.0)
+    .bind(why)
+    .bind(record.map(|id| id.0.to_vec()))
+    .bind(dot_bytes(dot).to_vec())
+    .execute(conn)
+    .await?;
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 use wasl_protocol::entry::Verdict;
 use wasl_protocol::news::{Held, What};
 use wasl_protocol::private::Private;
-use wasl_protocol::record::{Correction, Counts, RecordState, Value};
+use wasl_protocol::record::{Counts, RecordState, Value};
 
 use super::desk::{Desk, texts};
 use super::*;
@@ -86,9 +86,6 @@ async fn a_refused_resolution_gives_back_every_sibling() {
     let read = state(&hq, desk.record()).await.seen;
     desk.set("person", "of the office");
     desk.send(&hq).await;
-    let groups = edit(desk.record(), "person", "of hq").groups;
-    let late = hq.store.edit(desk.record(), &read, Correction { groups, operator: None }).await;
-    assert!(late.is_err(), "HQ itself cannot make a sibling of what it has read");
     // Another journal of the same office, which had seen only the opening.
     let mut other = Pen::new(&desk.office.id, desk.pen.sign.clone(), hq.unwrap.wrap_key(), 900);
     other.put(&edit(desk.record(), "person", "elsewhere"), read.dots());
