@@ -114,6 +114,11 @@ impl Notes {
         self.refused
     }
 
+    /// How many entries HQ holds.
+    pub(super) fn held(&self) -> u64 {
+        self.fates.len() as u64 - self.refused
+    }
+
     /// How many changes the view lacks.
     pub(super) fn waiting(&self) -> usize {
         self.changed.len()

@@ -50,10 +50,6 @@ impl Receipts {
         self.newest.as_ref().and_then(|(ack, _)| ack.stable)
     }
 
-    pub(super) fn held(&self) -> u64 {
-        self.newest.as_ref().map_or(0, |(ack, _)| ack.held)
-    }
-
     pub(super) fn last_at(&self) -> Option<UnixMs> {
         self.newest.as_ref().map(|(_, at)| *at)
     }

@@ -324,7 +324,8 @@ impl Engine {
         facts.journals.push((self.store.logs.journal.id(), head));
         facts.stored = stored;
         facts.stable = self.receipts.stable();
-        facts.held = self.receipts.held();
+        // A receipt counts them too, but a decision of HQ's staff brings no receipt.
+        facts.held = self.store.rows.notes.held();
         facts.last_ack_at = self.receipts.last_at();
         facts.backlog = head.seq - stored.map_or(Seq(0), |at| at.seq);
         facts.backlog_bytes = measured.map_or(0, |m| m.bytes);
