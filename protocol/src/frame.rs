@@ -48,6 +48,8 @@ impl Kind {
     pub const CURSOR: Self = Self(4);
     /// In a journal of HQ's: what staff decided about an entry that was held.
     pub const DECISION: Self = Self(5);
+    /// In an office's journal: a step of a config edition's way through the office.
+    pub const CONFIG: Self = Self(6);
 }
 
 /// Bytes that are not a frame, or not the frame that belongs here.

@@ -8,6 +8,10 @@ use data_encoding::HEXLOWER;
 use std::path::Path;
 use std::{env, fs, vec};
 
+use crate::edition::{
+    AgentVersion, Edition, EditionHash, FleetId, OfficeSettings, Phase, Probation, Scope, Serial,
+    SignedEdition, Step, Trust,
+};
 use crate::entry::{Cursor, Decision, Edit, Genesis, Log, Verdict};
 use crate::frame::{Frame, Kind, Sealed};
 use crate::id::{Dot, EpochId, JournalId, OfficeId, Position, RecordId};
@@ -21,8 +25,8 @@ use crate::private::Private;
 use crate::record::{Draft, Origin, RecordState, Value, VersionVector};
 use crate::units::{FeedNo, Seq, UnixMs};
 use crate::wire::{
-    Ack, Assembler, Bye, ByeCode, Entries, Hello, Level, Message, Report, Standing, States,
-    StatesAck, Welcome,
+    Abort, Ack, Assembler, Bye, ByeCode, Entries, Hello, Level, Message, Offer, Report, Standing,
+    States, StatesAck, Welcome,
 };
 
 const J: JournalId = JournalId(0x0102_0304_0506_0708);
@@ -141,6 +145,54 @@ fn other_news_is_frozen_and_still_read() {
     }
 }
 
+fn signed_edition() -> SignedEdition {
+    let settings = OfficeSettings::default().to_json();
+    let edition = Edition {
+        fleet: FleetId::of(&sign_key().verify_key()),
+        serial: Serial(7),
+        scope: Scope {
+            all: false,
+            groups: [(String::from("north"), [office()].into())].into(),
+            offices: [office()].into(),
+            except: ["batha".parse().unwrap()].into(),
+        },
+        issued_at: AT,
+        not_after: UnixMs(AT.0 + 86_400_000),
+        min_agent: AgentVersion(0, 1, 0),
+        settings,
+        probation: Probation::default(),
+        previous: Some(EditionHash([9; 32])),
+        revert_of: Some(Serial(5)),
+        author: Private(String::from("amal")),
+        reason: String::from("longer day"),
+    };
+    SignedEdition::sign(&edition, &sign_key())
+}
+
+#[test]
+fn editions_and_their_steps_are_frozen_and_still_read() {
+    let signed = signed_edition();
+    frozen("signed-edition", &signed.encode());
+    let back = SignedEdition::decode(&signed.encode()).unwrap();
+    assert!(back.is_signed(&Trust::in_one(sign_key().verify_key())));
+    let edition = back.edition().unwrap().unwrap();
+    assert_eq!(OfficeSettings::read(&edition.settings).unwrap(), OfficeSettings::default());
+    let (code, message) = (String::from("no_session"), String::from("why"));
+    let why = Private(String::from("exam day"));
+    let phases = [
+        ("fetched", Phase::Fetched),
+        ("probation", Phase::Probation { linked: true }),
+        ("committed", Phase::Committed),
+        ("rolled-back", Phase::RolledBack { to: Serial(5), code, message }),
+        ("held", Phase::Held { until: AT, why }),
+    ];
+    for (name, phase) in phases {
+        let step = Step { serial: Serial(7), hash: signed.hash(), at: AT, phase };
+        frozen(&alloc::format!("step-{name}"), &step.encode());
+        assert_eq!(Step::decode(&step.encode()).unwrap(), step);
+    }
+}
+
 #[test]
 fn decisions_are_frozen_and_still_read() {
     let dot = Dot { journal: J, seq: Seq(300) };
@@ -198,6 +250,8 @@ fn messages_are_frozen_and_still_read() {
         ),
         ("bye", Message::Bye(Bye { code: ByeCode::Busy, retry_after_ms: 30_000 })),
         ("level", Message::Level(Level { report: 5 })),
+        ("edition", Message::Edition(Offer { bytes: signed_edition().encode() })),
+        ("abort", Message::Abort(Abort::new(Serial(7), &sign_key()))),
     ];
     for (name, message) in messages {
         let bytes = message.encode();
@@ -228,6 +282,7 @@ fn joining_is_frozen_and_still_read() {
         epoch: EPOCH,
         hq_sign_key: sign_key().verify_key(),
         hq_wrap_key: wrap_key,
+        trust: Trust::in_one(sign_key().verify_key()),
         clock: AT,
     };
     for (name, answer) in [("joined", Ok(joined)), ("join-refused", Err(JoinRefusal::Expired))] {

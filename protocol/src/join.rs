@@ -11,6 +11,7 @@ use core::str::FromStr;
 use data_encoding::BASE64URL_NOPAD;
 
 use crate::codec;
+use crate::edition::Trust;
 use crate::id::{EpochId, OfficeId};
 use crate::keys::{KeyError, SignKey, Signature, VerifyKey, WrapKey};
 use crate::units::UnixMs;
@@ -141,6 +142,8 @@ pub struct Joined {
     pub hq_sign_key: VerifyKey,
     /// The key to which journals are wrapped for HQ.
     pub hq_wrap_key: WrapKey,
+    /// Who may sign config. Never set from afar.
+    pub trust: Trust,
     /// HQ's clock.
     pub clock: UnixMs,
 }

@@ -14,6 +14,7 @@ extern crate std;
 
 pub mod chain; // what links frames into a log
 pub mod codec; // bytes in and out: bincode with a limit, all bytes consumed
+pub mod edition; // signed config, and an office's way through it
 pub mod entry; // what a frame says: genesis, edit, decision, cursor
 pub mod frame; // one entry's bytes, on disk, on the wire and at HQ
 pub mod id; // offices, journals, records, dots, positions

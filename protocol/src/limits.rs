@@ -36,6 +36,9 @@ pub const GROUP_NAME_BYTES: usize = 32;
 /// The longest name of an operator.
 pub const OPERATOR_BYTES: usize = 128;
 
+/// The longest signed edition, as a file or on the wire.
+pub const EDITION_BYTES: usize = 512 * 1024;
+
 /// How deep the JSON of a group may nest.
 pub const JSON_DEPTH: usize = 16;
 
@@ -51,6 +54,7 @@ pub const LADDER: usize = 63;
 /// Entry frames are padded to a multiple of this many bytes before they are sealed.
 pub const PAD_BYTES: usize = 64;
 
+const _: () = assert!(EDITION_BYTES < MESSAGE_BYTES, "an edition fits a message");
 const _: () = assert!(POSTED_BYTES < PLAIN_BYTES, "a posted record fits an entry");
 const _: () = assert!(PLAIN_BYTES < FRAME_BYTES, "an entry fits a frame");
 const _: () = assert!(FRAME_BYTES + ENTRIES_BYTES < MESSAGE_BYTES, "a frame fits a message");

@@ -8,6 +8,7 @@ use alloc::vec::Vec;
 use bincode::{Decode, Encode};
 
 use crate::codec::{self, DecodeError};
+use crate::edition::Serial;
 use crate::entry::Cursor;
 use crate::frame::{Frame, FrameError};
 use crate::id::{EpochId, JournalId, Position};
@@ -190,6 +191,35 @@ pub struct Level {
     pub report: u64,
 }
 
+/// HQ to office: a signed edition of the config, as its author's machine made it.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Offer {
+    /// See [`crate::edition::SignedEdition`].
+    pub bytes: Vec<u8>,
+}
+
+/// HQ to office: the rollout of an edition is stopped. Who is still trying it goes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Abort {
+    /// Of which edition.
+    pub serial: Serial,
+    signature: Signature,
+}
+
+const ABORT_DOMAIN: &str = "wasl abort/1";
+
+impl Abort {
+    /// Signs it.
+    pub fn new(serial: Serial, key: &SignKey) -> Self {
+        Self { serial, signature: key.sign(ABORT_DOMAIN, &codec::encode(&serial)) }
+    }
+
+    /// Checks that HQ signed it.
+    pub fn verify(&self, hq: &VerifyKey) -> Result<(), KeyError> {
+        hq.verify(ABORT_DOMAIN, &codec::encode(&self.serial), &self.signature)
+    }
+}
+
 /// Why a session ends; also the application error code of the QUIC connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -268,6 +298,10 @@ pub enum Message {
     Bye(Bye),
     /// Tag 9.
     Level(Level),
+    /// Tag 10.
+    Edition(Offer),
+    /// Tag 11.
+    Abort(Abort),
 }
 
 /// Which stream a message travels on.
@@ -306,6 +340,8 @@ impl Message {
             Self::Report(m) => (7, codec::encode(m)),
             Self::Bye(m) => (8, codec::encode(&(m.code as u8, m.retry_after_ms))),
             Self::Level(m) => (9, codec::encode(m)),
+            Self::Edition(m) => (10, codec::encode(m)),
+            Self::Abort(m) => (11, codec::encode(m)),
         };
         let length = u32::try_from(body.len() + 1).expect("bounded by MESSAGE_BYTES");
         [&length.to_le_bytes(), &[tag][..], &body].concat()
@@ -325,6 +361,8 @@ impl Message {
                 Self::Bye(Bye { code: ByeCode::from_byte(code), retry_after_ms })
             }
             9 => Self::Level(codec::decode(body)?),
+            10 => Self::Edition(codec::decode(body)?),
+            11 => Self::Abort(codec::decode(body)?),
             _ => return Ok(None),
         }))
     }

@@ -25,6 +25,9 @@ pub enum Input {
     Close(Bye),
     /// The office's feed has news.
     FeedGrew,
+    /// There is an edition for the office, or a rollout is stopped: [`Message::Edition`],
+    /// [`Message::Abort`].
+    Config(Message),
     /// The answer to [`Output::SendStates`].
     StatesSent {
         /// Up to where the feed has been read; sent or skipped.
@@ -152,6 +155,11 @@ impl HqSession {
             Input::FeedGrew => {
                 if let State::Live(live) = &mut self.state {
                     live.feed.grew = true;
+                }
+            }
+            Input::Config(message) => {
+                if let State::Live(_) = &self.state {
+                    self.out.push_back(Output::Send(message));
                 }
             }
             Input::StatesSent { upto, bytes, drained } => {

@@ -92,6 +92,8 @@ pub enum Output {
         /// The report.
         report: u64,
     },
+    /// HQ has an edition for us, or stops a rollout: [`Message::Edition`], [`Message::Abort`].
+    Config(Message),
     /// The session is over: close the connection with this. The last output but `Sleep`.
     End {
         /// Why.
@@ -243,6 +245,10 @@ impl OfficeSession {
                 self.levelled = level.report >= self.report;
                 self.tell_level();
             }
+            (
+                message @ (Message::Edition(_) | Message::Abort(_)),
+                State::Agreeing(_) | State::Live,
+            ) => self.out.push_back(Output::Config(message)),
             _ => self.end(Bye::now(ByeCode::Fault), false),
         }
         let owed = self.state != State::Live || !self.under_way.is_empty() || !self.levelled;

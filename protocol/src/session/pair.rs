@@ -16,7 +16,8 @@ use crate::pack::Packer;
 use crate::record::{Origin, RecordState, VersionVector};
 use crate::units::{FeedNo, MonoMs, Seq, UnixMs};
 use crate::wire::{
-    Ack, Bye, ByeCode, Entries, Hello, Level, Message, Report, Standing, States, Stream, Welcome,
+    Ack, Bye, ByeCode, Entries, Hello, Level, Message, Offer, Report, Standing, States, Stream,
+    Welcome,
 };
 
 const J: JournalId = JournalId(7);
@@ -87,6 +88,8 @@ struct Pair {
     cursor: Option<Cursor>,
     hq: Chain,
     feed: Vec<SignedNews>,
+    /// What HQ says of config once it has welcomed.
+    config: Option<Message>,
     up: VecDeque<(MonoMs, Message)>,
     down: VecDeque<(MonoMs, Message)>,
     delay_states_ms: u64,
@@ -109,6 +112,7 @@ impl Pair {
             cursor: None,
             hq,
             feed: vec![],
+            config: None,
             up: VecDeque::new(),
             down: VecDeque::new(),
             delay_states_ms: 0,
@@ -223,6 +227,10 @@ impl Pair {
                     self.cursor = Some(states.upto);
                     Input::StatesStored(states.upto)
                 }
+                Output::Config(message) => {
+                    self.log.push(format!("config {}", name(&message)));
+                    continue;
+                }
                 Output::Acked(ack) => {
                     self.believed = ack.stored;
                     continue;
@@ -247,8 +255,12 @@ impl Pair {
             let answer = match session.poll() {
                 Output::Sleep(until) => return until,
                 Output::Send(message) => {
+                    let welcomed = matches!(message, Message::Welcome(_));
                     self.send(message);
-                    continue;
+                    match self.config.take().filter(|_| welcomed) {
+                        Some(config) => Input::Config(config),
+                        None => continue,
+                    }
                 }
                 Output::Lookup(hello) => Input::Known { welcome: self.welcome(&hello) },
                 Output::Append(entries) => {
@@ -322,6 +334,8 @@ fn name(message: &Message) -> &'static str {
         Message::Report(_) => "Report",
         Message::Bye(_) => "Bye",
         Message::Level(_) => "Level",
+        Message::Edition(_) => "Edition",
+        Message::Abort(_) => "Abort",
     }
 }
 
@@ -356,6 +370,17 @@ fn when_nothing_changed_three_messages_say_so() {
         p.log,
         ["MonoMs(1000) Hello", "MonoMs(1300) Welcome", "MonoMs(1300) Level", "level 0"]
     );
+}
+
+#[test]
+fn an_edition_comes_right_behind_welcome_and_the_session_goes_on() {
+    let chain = Chain::of(5, 0);
+    let mut p = Pair::new(chain.clone(), chain);
+    p.config = Some(Message::Edition(Offer { bytes: vec![1, 2, 3] }));
+    p.run(HEARTBEAT_MS * 2);
+    assert_eq!(p.office_end, None);
+    assert_eq!(p.log[2], "MonoMs(1300) Edition");
+    assert!(p.log.iter().any(|line| line == "config Edition"), "{:?}", p.log);
 }
 
 #[test]
