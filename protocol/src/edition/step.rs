@@ -177,6 +177,13 @@ pub struct Hold {
 /// How many editions that were rolled back are remembered.
 const REMEMBERED: usize = 64;
 
+type StateBytes = (
+    (Serial, EditionHash, Serial),
+    Option<(Vec<u8>, Vec<UnixMs>)>,
+    BTreeSet<Serial>,
+    Option<(UnixMs, String)>,
+);
+
 /// Where all steps so far leave an office: the fold of the steps in its journal.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ConfigState {
@@ -199,6 +206,29 @@ impl ConfigState {
     pub fn running(&self) -> Serial {
         let trial = self.attempt.as_ref().filter(|attempt| attempt.phase.is_on_trial());
         trial.map_or(self.good, |attempt| attempt.serial)
+    }
+
+    /// Its bytes, for whoever keeps it beside the journal that it follows from.
+    pub fn encode(&self) -> Vec<u8> {
+        let attempt = self.attempt.as_ref().map(|attempt| {
+            let Attempt { serial, hash, since, phase, starts } = attempt.clone();
+            (Step { serial, hash, at: since, phase }.encode(), starts)
+        });
+        let hold = self.hold.as_ref().map(|hold| (hold.until, hold.why.0.clone()));
+        let known = (self.good, self.good_hash, self.floor);
+        let bytes: StateBytes = (known, attempt, self.back.clone(), hold);
+        codec::encode(&bytes)
+    }
+
+    /// The state in these bytes.
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let ((good, good_hash, floor), attempt, back, hold): StateBytes = codec::decode(bytes)?;
+        let attempt = attempt.map(|(step, starts)| {
+            let Step { serial, hash, at: since, phase } = Step::decode(&step)?;
+            Ok(Attempt { serial, hash, since, phase, starts })
+        });
+        let hold = hold.map(|(until, why)| Hold { until, why: Private(why) });
+        Ok(Self { good, good_hash, floor, attempt: attempt.transpose()?, back, hold })
     }
 
     /// Takes in the next step.

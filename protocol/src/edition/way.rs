@@ -363,3 +363,18 @@ fn every_step_comes_back_from_its_bytes() {
     }
     assert_eq!(office.journal.len(), 8);
 }
+
+#[test]
+fn where_the_steps_leave_an_office_comes_back_from_its_bytes() {
+    let mut office = Office::new();
+    let comes_back = |office: &Office| {
+        assert_eq!(ConfigState::decode(&office.state().encode()).unwrap(), office.state());
+    };
+    comes_back(&office);
+    office.offer(signed(&edition(5)));
+    comes_back(&office);
+    office.say(Input::RollBack("slow".to_string()));
+    office.say(Input::Hold(UnixMs(-5), Private("why".to_string())));
+    comes_back(&office);
+    assert!(ConfigState::decode(&office.state().encode()[1..]).is_err());
+}

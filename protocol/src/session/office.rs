@@ -184,6 +184,11 @@ impl OfficeSession {
         }
     }
 
+    /// Sends a heartbeat this often from now on.
+    pub fn beat_every(&mut self, heartbeat_ms: u64) {
+        self.heartbeat_ms = heartbeat_ms.clamp(1, HEARTBEAT_MAX_MS);
+    }
+
     /// Takes in what happened. After the end, nothing does anything.
     pub fn handle(&mut self, now: MonoMs, input: Input) {
         if self.state == State::Over {
