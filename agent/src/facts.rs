@@ -1,14 +1,17 @@
-//! What the link knows of itself, told to whoever shows it. Plain data: it knows no edge and no
-//! engine, so that the edges need not know one another.
+//! What the link knows of itself, and how an edition that was tried is shown. Plain data: it knows
+//! no edge and no engine, so that the edges need not know one another.
 
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
+use wasl_protocol::edition::{Attempt, ConfigState, Serial};
 use wasl_protocol::units::UnixMs;
 
 /// The newest facts of the link; the link publishes, status and the daemon read.
 pub type LinkState = watch::Receiver<LinkFacts>;
 
 /// How the link to HQ is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LinkPhase {
     /// A session is live: HQ has welcomed us.
@@ -28,7 +31,7 @@ pub enum LinkPhase {
 
 /// What went wrong last, for people: `code` is a constant word, `text` one sentence. Neither holds
 /// personal data.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LinkError {
     /// A constant word, such as `timeout`, `wrong-key`, `revoked`.
     pub code: String,
@@ -62,4 +65,50 @@ pub struct LinkFacts {
     /// How many kicks ("sync now") that word of HQ's has seen: level with the nth kick once this is
     /// n or more and the engine has no backlog.
     pub level_kicks: u64,
+}
+
+/// The last edition that the office tried, and how far it came.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttemptFacts {
+    /// Which.
+    pub serial: Serial,
+    /// How far: a constant word, such as `probation`, `committed`, `rolled_back`.
+    pub phase: String,
+    /// Why it ended, if it ended badly: a constant word.
+    pub code: Option<String>,
+    /// The same for people.
+    pub message: Option<String>,
+    /// Since when it has been tried.
+    pub at: Timestamp,
+}
+
+impl From<&Attempt> for AttemptFacts {
+    fn from(attempt: &Attempt) -> Self {
+        let (code, message) = attempt.phase.why().unzip();
+        Self {
+            serial: attempt.serial,
+            phase: attempt.phase.as_str().to_owned(),
+            code: code.map(str::to_owned),
+            message: message.map(str::to_owned),
+            at: timestamp(attempt.since),
+        }
+    }
+}
+
+/// Where the office is with its config, in one word: the phase of the last attempt, `held`, or
+/// `idle` before the first.
+pub fn config_word(state: &ConfigState, now: UnixMs) -> &'static str {
+    let attempt = state.attempt.as_ref().map(|attempt| &attempt.phase);
+    match attempt {
+        Some(phase) if phase.is_on_trial() => phase.as_str(),
+        _ if state.hold.as_ref().is_some_and(|hold| now < hold.until) => "held",
+        Some(phase) => phase.as_str(),
+        None => "idle",
+    }
+}
+
+/// The moment as a timestamp; one that no calendar holds is the nearest that it does.
+pub fn timestamp(at: UnixMs) -> Timestamp {
+    let nearest = if at.0 < 0 { Timestamp::MIN } else { Timestamp::MAX };
+    Timestamp::from_millisecond(at.0).unwrap_or(nearest)
 }

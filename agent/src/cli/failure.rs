@@ -69,10 +69,24 @@ impl Failure {
     /// What the daemon refused.
     pub fn problem(what: &str, problem: &Problem) -> Self {
         let exit = if problem.passes() { Exit::Again } else { Exit::Failed };
-        let failure = Self::new(exit, format!("{what}: {}", problem.detail));
+        let failure = Self::new(exit, format!("{what}: {} [{}]", problem.detail, problem.code));
         match problem.code.as_str() {
             "stale" => failure.help("somebody wrote meanwhile: look again, then decide anew"),
             "not-your-group" => failure.help("ask headquarters to write it"),
+            "left-to-hq" => failure.help("ask headquarters to end it: `wasl-hq conflict resolve`"),
+            "field-rule" => failure.help("mend that field; the rule is in `wasl config show`"),
+            "signature" | "fleet" => {
+                failure.help("bring a file that was signed with this fleet's config key")
+            }
+            "scope" => failure.help("ask its author whether it is for this office"),
+            "old_serial" => failure.help("ask for the same content under a higher serial"),
+            "old_agent" | "schema" => failure.help("update the agent, or ask for an older format"),
+            "expired" => failure.help("ask its author to sign it anew, with a later deadline"),
+            "settings" | "malformed" => failure.help("ask its author: `wasl-hq config check FILE`"),
+            "endpoint" => failure.help("ask headquarters to serve there first"),
+            "no-trial" => {
+                failure.help("an edition that stood is replaced by one with a higher serial")
+            }
             "read-only" => failure.help("update the agent: a newer version wrote to this record"),
             _ => failure,
         }
@@ -95,8 +109,10 @@ impl From<SettingsError> for Failure {
             SettingsError::Unreadable { why, .. } if denied(&why) => {
                 Self::new(Exit::NoPermission, message)
             }
-            _ => Self::new(Exit::BadSettings, message)
-                .help("mend that line, or remove it: every setting has a default"),
+            _ => Self::new(Exit::BadSettings, message).help(
+                "mend that line, or remove it: every setting has a default. How an office runs \
+                    is decided in editions; a machine may be stricter, in conf.d of its data dir",
+            ),
         }
     }
 }

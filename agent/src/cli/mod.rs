@@ -4,6 +4,7 @@ mod client; // talks to the running daemon
 mod read; // what is only read, of a stopped daemon too
 mod plain; // values and moments for people
 mod siblings; // values in conflict, side by side
+mod config; // wasl config
 mod conflict; // wasl conflict
 mod edit; // wasl record set and void
 mod enroll; // wasl enroll
@@ -64,6 +65,9 @@ enum Command {
     /// Read and correct records
     #[command(subcommand)]
     Record(record::Command),
+    /// See the config in force, bring an edition, take one back
+    #[command(subcommand)]
+    Config(config::Command),
     /// See and end conflicts
     #[command(subcommand)]
     Conflict(conflict::Command),
@@ -97,6 +101,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Run(args) => run::run(place, &args),
         Command::Enroll(args) => enroll::enroll(place, &args),
         Command::Record(command) => record::record(place, &command),
+        Command::Config(command) => config::config(place, &command),
         Command::Conflict(command) => conflict::conflict(place, &command),
         Command::Held(command) => held::held(place, &command),
         Command::Status => status::status(place),
@@ -170,6 +175,11 @@ mod tests {
             "wasl frobnicate",
             "wasl wait",
             "wasl wait --synced --link",
+            "wasl wait --config newest",
+            "wasl config",
+            "wasl config import",
+            "wasl config hold --until tomorrow --why exams",
+            "wasl config hold --until 2026-05-01T12:00:00+03:00",
             "wasl join",
             "wasl record get",
             "wasl record void 00000000000000000000000000000000",

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use super::{Failure, Place};
 use crate::daemon::{self, Options};
 use crate::intake::socket_path;
-use crate::settings::{Settings, loopback};
+use crate::settings::{Local, loopback};
 
 /// How to run.
 #[derive(Debug, clap::Args)]
@@ -19,11 +19,11 @@ pub struct Args {
 pub fn run(place: &Place, args: &Args) -> Result<(), Failure> {
     // Before anything else: nothing works without the socket.
     socket_path(&place.data_dir)?;
-    let mut settings = Settings::load(&place.data_dir)?;
+    let mut local = Local::load(&place.data_dir)?;
     if let Some(http) = args.http {
         loopback("--http", http)?;
-        settings.intake.http = Some(http);
+        local.machine.intake_http = Some(http);
     }
     let (dir, key_file) = (place.data_dir.clone(), place.key_file.clone());
-    Ok(daemon::run(Options { dir, key_file, settings })?)
+    Ok(daemon::run(Options { dir, key_file, local })?)
 }

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use axum::http::Method;
+use wasl_protocol::edition::Serial;
 
 use super::client::{Client, NoDaemon, talk};
 use super::{Exit, Failure, Place, block_on};
-use crate::facts::LinkPhase;
+use crate::facts::{AttemptFacts, LinkPhase};
 use crate::intake::Kicked;
-use crate::status::Status;
+use crate::status::{ConfigStatus, Status};
 
 /// How often the daemon is asked.
 const ASKED_EVERY: Duration = Duration::from_millis(200);
@@ -29,6 +30,9 @@ pub struct WaitArgs {
     /// Until the link is up
     #[arg(long, group = "what")]
     link: bool,
+    /// Until this edition is in force; 0: what is built in
+    #[arg(long, group = "what", value_name = "SERIAL")]
+    config: Option<Serial>,
     /// Give up after this many seconds (exit 75)
     #[arg(long, value_name = "SECONDS")]
     timeout: Option<u64>,
@@ -44,11 +48,24 @@ pub struct SyncArgs {
 
 /// Waits for what the arguments name; a stopped daemon is waited for too.
 pub fn wait(place: &Place, args: &WaitArgs) -> Result<(), Failure> {
-    let so: fn(&Status) -> bool =
-        if args.synced { |s| s.synced } else { |s| s.link.state == LinkPhase::Up };
-    let what = if args.synced { "synced" } else { "link" };
+    let what = match args.config {
+        Some(serial) => format!("config {serial}"),
+        None if args.synced => "synced".to_owned(),
+        None => "link".to_owned(),
+    };
+    let so = |status: &Status| match args.config {
+        Some(serial) => runs(&status.config, serial),
+        None if args.synced => status.synced,
+        None => status.link.state == LinkPhase::Up,
+    };
     let timeout_s = args.timeout.unwrap_or(FOREVER_S);
     block_on(until(place, &format!("wait --{what}"), timeout_s, so))
+}
+
+/// Is this edition in force, on trial or committed?
+fn runs(config: &ConfigStatus, serial: Serial) -> bool {
+    let coming = |attempt: &AttemptFacts| attempt.serial == serial && attempt.phase == "applying";
+    config.running == Some(serial) && !config.last_attempt.as_ref().is_some_and(coming)
 }
 
 /// Wakes the link, then waits until both sides have everything that the other had.
@@ -102,5 +119,34 @@ async fn ask(place: &Place) -> Result<Status, NoDaemon> {
             Err(NoDaemon::Stopped(place.data_dir.clone()))
         }
         Err(failure) => Err(NoDaemon::Failed(failure)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_edition_is_waited_for_until_it_is_on_trial_or_committed() {
+        let attempt = |serial, phase: &str| {
+            let (phase, at) = (phase.to_owned(), jiff::Timestamp::UNIX_EPOCH);
+            AttemptFacts { serial: Serial(serial), phase, code: None, message: None, at }
+        };
+        for (running, last_attempt, so) in [
+            (7, attempt(7, "applying"), false),
+            (7, attempt(7, "probation"), true),
+            (7, attempt(7, "committed"), true),
+            (7, attempt(8, "staged"), true),
+            (7, attempt(8, "rolled_back"), true),
+            (5, attempt(7, "staged"), false),
+            (8, attempt(8, "committed"), false),
+        ] {
+            let (running, last_attempt) = (Some(Serial(running)), Some(last_attempt));
+            let config = ConfigStatus { running, last_attempt, ..ConfigStatus::default() };
+            assert_eq!(runs(&config, Serial(7)), so, "{config:?}");
+        }
+        let built_in = ConfigStatus { running: Some(Serial::BUILT_IN), ..ConfigStatus::default() };
+        assert!(runs(&built_in, Serial::BUILT_IN) && !runs(&built_in, Serial(7)));
+        assert!(!runs(&ConfigStatus::default(), Serial::BUILT_IN));
     }
 }

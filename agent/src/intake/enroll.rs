@@ -132,26 +132,27 @@ async fn hand_over(intake: Arc<Intake>, line: Line) -> impl Future<Output = Answ
         Ok((form_number, waits)) => Handed::Waits(form_number, waits),
         Err(problem) => Handed::Refused(problem),
     };
-    answered(line.number, handed)
+    answered(intake, line.number, handed)
 }
 
 async fn try_hand_over(
     intake: &Intake,
     line: &Line,
 ) -> Result<(FormNumber, oneshot::Receiver<Result<Enrolled, Refused>>), Problem> {
-    let text = line.text.as_ref().ok_or_else(Problem::too_long)?;
-    let prepared = intake.door.prepare(text)?;
+    let text = line.text.as_ref().ok_or_else(|| Problem::too_long(intake.most_bytes()))?;
+    let prepared = intake.admit(text).await?;
     let form_number = prepared.form_number.clone();
     Ok((form_number, intake.door.handle.enroll(prepared).await?))
 }
 
-async fn answered(line: u64, handed: Handed) -> Answer {
+async fn answered(intake: Arc<Intake>, line: u64, handed: Handed) -> Answer {
     let (form_number, waits) = match handed {
         Handed::Waits(form_number, waits) => (form_number, waits),
         Handed::Refused(problem) => return Answer::Refused { line, problem },
     };
     match waits.await.unwrap_or(Err(Refused::Stopped)) {
         Ok(enrolled) => {
+            intake.counts.enrolled(&enrolled);
             let enrolled = EnrolledReport::new(form_number, &enrolled);
             Answer::Enrolled { line, status: enrolled.status().as_u16(), enrolled }
         }

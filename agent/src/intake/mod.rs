@@ -4,7 +4,10 @@
 //! It parses, packs and seals what is posted, and hands it to the engine; it holds no record and no
 //! lock. It knows nothing of the link, nor of what `status` says: the daemon hands both in.
 
+mod admit; // what the edition in force lets in
+mod config; // the config in force, and what the operator says to it
 mod conflicts; // the records in conflict
+mod counts; // who waits, what was taken and what was refused
 mod enroll; // many enrollments in one request, line by line
 mod held; // entries that HQ did not apply
 mod lines; // lines out of a stream of bytes
@@ -24,9 +27,11 @@ use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 
+pub use config::{ConfigReport, ExplainReport, HoldReport, Imported};
 pub use conflicts::ConflictList;
+pub use counts::Counts;
 pub use enroll::{Answer, IN_FLIGHT};
 pub use held::{HeldItem, HeldList, HeldState};
 pub use lines::{Line, Lines};
@@ -34,6 +39,8 @@ pub use prepare::{Door, Unfit};
 pub use problem::Problem;
 pub use records::{EnrolledReport, ListItem, RecordList};
 pub use serve::{IntakeError, Listeners, SOCKET, socket_path};
+
+use crate::config::{Config, InForce};
 
 /// What a caller of `GET /v1/status` gets: made anew for each call, by whoever knows.
 pub type StatusSource = Arc<dyn Fn() -> Bytes + Send + Sync>;
@@ -48,8 +55,12 @@ pub struct Intake {
     pub status: StatusSource,
     /// Set to true when the daemon stops: no more lines are taken from a stream.
     pub stop: watch::Receiver<bool>,
-    /// One permit for each posted record that may wait for the disk.
-    pub waiting: Semaphore,
+    /// The edition in force: what may come in.
+    pub in_force: watch::Receiver<Arc<InForce>>,
+    /// What the operator says to config goes here.
+    pub config: Config,
+    /// Who waits, what was taken and what was refused.
+    pub counts: Arc<Counts>,
 }
 
 impl fmt::Debug for Intake {
@@ -68,6 +79,11 @@ impl Intake {
             .route("/v1/conflicts", get(conflicts::list))
             .route("/v1/held", get(held::list))
             .route("/v1/enroll", post(enroll::enroll))
+            .route("/v1/config", get(config::show))
+            .route("/v1/config/explain", get(config::explain))
+            .route("/v1/config/import", post(config::import))
+            .route("/v1/config/rollback", post(config::roll_back))
+            .route("/v1/config/hold", post(config::hold).delete(config::unhold))
             .route("/v1/status", get(status))
             .route("/v1/sync", post(sync))
             .route("/livez", get(async || "ok\n"))

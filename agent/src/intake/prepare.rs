@@ -40,35 +40,50 @@ pub struct Door {
 }
 
 impl Door {
-    /// The enrollment in `text` (one object of JSON), parsed, packed and sealed for the engine.
+    /// The enrollment in `text`, one object of JSON.
+    ///
+    /// # Errors
+    /// If it is none.
+    pub fn draft(text: &[u8]) -> Result<Draft, Unfit> {
+        match Draft::parse(text) {
+            Err(DraftError::Unknown(field)) if field == "biometrics" => Err(Unfit::Biometrics),
+            parsed => Ok(parsed?),
+        }
+    }
+
+    /// The enrollment, packed and sealed for the engine.
     ///
     /// # Panics
     /// Never: a draft opens its record.
-    pub fn prepare(&self, text: &[u8]) -> Result<Prepared, Unfit> {
-        let draft = match Draft::parse(text) {
-            Err(DraftError::Unknown(field)) if field == "biometrics" => Err(Unfit::Biometrics)?,
-            parsed => parsed?,
-        };
+    pub fn prepare(&self, draft: Draft) -> Prepared {
         let form_number = draft.form_number.clone();
         let groups = draft.groups.keys().cloned().collect();
         let edit = draft.into_edit(&self.office, self.world.clock.unix());
         let opening = edit.opening.as_ref().expect("a draft opens its record");
         let (record, posted) = (edit.record, opening.posted);
-        Ok(Prepared { record, form_number, posted, groups, sealed: self.seal(&edit) })
+        Prepared { record, form_number, posted, groups, sealed: self.seal(&edit) }
     }
 
-    /// The correction in `text`, by somebody who had read the record as `read` says.
+    /// The correction in `text`.
+    ///
+    /// # Errors
+    /// If it is none that this office may make.
+    pub fn correction(&self, text: &[u8]) -> Result<Correction, Unfit> {
+        Ok(Correction::parse(text, &self.office)?)
+    }
+
+    /// The correction, by somebody who had read the record as `read` says, packed and sealed for
+    /// the engine.
     pub fn prepare_change(
         &self,
         record: RecordId,
         read: VersionVector,
-        text: &[u8],
-    ) -> Result<Change, Unfit> {
-        let Correction { groups, operator } = Correction::parse(text, &self.office)?;
+        Correction { groups, operator }: Correction,
+    ) -> Change {
         let named = groups.keys().cloned().collect();
         let at = self.world.clock.unix();
         let edit = Edit { record, at, operator, opening: None, groups };
-        Ok(Change { record, read, groups: named, sealed: self.seal(&edit) })
+        Change { record, read, groups: named, sealed: self.seal(&edit) }
     }
 
     fn seal(&self, edit: &Edit) -> Sealed {

@@ -4,6 +4,8 @@ use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
+use wasl_protocol::edition::FieldRefused;
+use wasl_protocol::id::GroupName;
 use wasl_protocol::json::JsonError;
 use wasl_protocol::limits;
 use wasl_protocol::record::DraftError;
@@ -43,8 +45,8 @@ impl Problem {
     }
 
     /// A text longer than a record may be.
-    pub fn too_long() -> Self {
-        let detail = format!("a record has at most {} bytes", limits::POSTED_BYTES);
+    pub fn too_long(most_bytes: usize) -> Self {
+        let detail = format!("a record has at most {most_bytes} bytes");
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-long", "The record is too long", detail)
     }
 
@@ -52,6 +54,12 @@ impl Problem {
     pub fn too_many_waiting() -> Self {
         let detail = "too many records wait for the disk; post this one again";
         Self::new(StatusCode::TOO_MANY_REQUESTS, "too-many-waiting", "Too many wait", detail)
+    }
+
+    /// A conflict that is not ended here.
+    pub(super) fn left_to_hq(group: &GroupName) -> Self {
+        let detail = format!("{group}: headquarters ends the conflicts of this group");
+        Self::new(StatusCode::FORBIDDEN, "left-to-hq", "Headquarters ends it", detail)
     }
 
     /// Nothing is there.
@@ -81,7 +89,7 @@ impl From<JsonError> for Problem {
 impl From<Unfit> for Problem {
     fn from(unfit: Unfit) -> Self {
         match unfit {
-            Unfit::Draft(DraftError::TooLong(_)) => Self::too_long(),
+            Unfit::Draft(DraftError::TooLong(_)) => Self::too_long(limits::POSTED_BYTES),
             Unfit::Draft(e @ (DraftError::NotYours(_) | DraftError::Grants(_))) => {
                 let (code, title) = ("not-your-group", "Not your group");
                 Self::new(StatusCode::FORBIDDEN, code, title, e.to_string())
@@ -96,6 +104,13 @@ impl From<Unfit> for Problem {
                 Self::new(StatusCode::BAD_REQUEST, "biometrics-not-supported", title, detail)
             }
         }
+    }
+}
+
+impl From<FieldRefused> for Problem {
+    fn from(refused: FieldRefused) -> Self {
+        let title = "A field breaks a rule of headquarters";
+        Self::new(StatusCode::BAD_REQUEST, "field-rule", title, refused.to_string())
     }
 }
 

@@ -11,7 +11,6 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use wasl_protocol::id::{FormNumber, Head, JournalId, OfficeId, RecordId};
 use wasl_protocol::json::JsonError;
-use wasl_protocol::limits;
 use wasl_protocol::record::{self, Blobs, HistoryReport, HqState, RecordReport, Token, report};
 use wasl_protocol::units::Seq;
 
@@ -63,12 +62,15 @@ pub(super) async fn post(
     body: Body,
 ) -> Result<Response, Problem> {
     want_type(&headers, "application/json")?;
-    let text = to_bytes(body, limits::POSTED_BYTES).await.map_err(|_| Problem::too_long())?;
-    let _permit = intake.waiting.try_acquire().map_err(|_| Problem::too_many_waiting())?;
-    let prepared = intake.door.prepare(&text)?;
+    let most = intake.most_bytes();
+    let text = to_bytes(body, most).await.map_err(|_| Problem::too_long(most))?;
+    let waits = intake.counts.wait(intake.most_waiting());
+    let _waits = waits.ok_or_else(Problem::too_many_waiting)?;
+    let prepared = intake.admit(&text).await?;
     let form_number = prepared.form_number.clone();
     let waits = intake.door.handle.enroll(prepared).await?;
     let enrolled = waits.await.map_err(|_| Refused::Stopped)??;
+    intake.counts.enrolled(&enrolled);
     let report = EnrolledReport::new(form_number, &enrolled);
     Ok((report.status(), Json(report)).into_response())
 }
@@ -83,11 +85,14 @@ pub(super) async fn patch(
     want_type(&headers, "application/json")?;
     let record = read_id(&id)?;
     let token = read_token(&headers)?;
-    let text = to_bytes(body, limits::POSTED_BYTES).await.map_err(|_| Problem::too_long())?;
+    let most = intake.most_bytes();
+    let text = to_bytes(body, most).await.map_err(|_| Problem::too_long(most))?;
     {
-        let _permit = intake.waiting.try_acquire().map_err(|_| Problem::too_many_waiting())?;
-        let change = intake.door.prepare_change(record, token.0, &text)?;
+        let waits = intake.counts.wait(intake.most_waiting());
+        let _waits = waits.ok_or_else(Problem::too_many_waiting)?;
+        let change = intake.admit_change(record, token, &text).await?;
         intake.door.handle.change(change).await?;
+        intake.counts.accept();
     }
     get(State(intake), Path(id)).await
 }
@@ -214,6 +219,6 @@ pub(super) async fn list(
     Ok(Json(RecordList { schema: RecordList::SCHEMA.to_owned(), items, next }))
 }
 
-fn bad_request(detail: &str) -> Problem {
+pub(super) fn bad_request(detail: &str) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, "bad-request", "Bad request", detail)
 }

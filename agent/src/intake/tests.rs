@@ -3,6 +3,7 @@ use axum::http::{Request, StatusCode, header};
 use axum::response::Response;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
+use wasl_protocol::edition::{AgentVersion, Trust, Who};
 use wasl_protocol::id::EpochId;
 use wasl_protocol::join::{Joined, TransportKey};
 use wasl_protocol::keys::{SignKey, UnwrapKey};
@@ -10,10 +11,13 @@ use wasl_protocol::limits;
 use wasl_protocol::units::UnixMs;
 
 use super::*;
+use crate::config::Start;
 use crate::engine::{self, EngineConfig, VIEW_CACHE_BYTES};
 use crate::keystore::{Identity, KeyFile};
 use crate::seam::World;
+use crate::settings::Tighten;
 
+mod config; // editions, and what they change at the door
 mod corrections; // corrections, conflicts, and what HQ says of our entries
 
 /// A real engine in a folder of its own, and what answers for it.
@@ -23,9 +27,15 @@ struct Desk {
     router: Router,
     stop: watch::Sender<bool>,
     kicked: watch::Receiver<u64>,
+    counts: Arc<Counts>,
 }
 
-fn desk() -> Desk {
+/// Who signs the fleet's config.
+fn author() -> SignKey {
+    SignKey::from_secret(&[4; 32])
+}
+
+async fn desk() -> Desk {
     let top = tempfile::tempdir().unwrap();
     let (world, dir) = (World::real(), top.path().join("nasr"));
     let key = KeyFile::locate(&dir, Some(&top.path().join("key"))).unwrap();
@@ -39,6 +49,7 @@ fn desk() -> Desk {
         hq_sign_key: hq,
         hq_wrap_key: UnwrapKey::from_secret(&[2; 32]).wrap_key(),
         clock: UnixMs(0),
+        trust: Trust::in_one(author().verify_key()),
     };
     engine::birth(&world, &identity, &joined).unwrap();
     let office = identity.joined(&world, &joined, TransportKey([3; 32]), &[]).unwrap();
@@ -46,14 +57,27 @@ fn desk() -> Desk {
     let handle = engine::start(&world, &identity, config, &mut |_| {}).unwrap().handle;
     let (stop, stops) = watch::channel(false);
     let (kicks, kicked) = watch::channel(0);
+    let start = Start {
+        world: world.clone(),
+        dir,
+        engine: handle.clone(),
+        who: Who { trust: office.trust, office: office.id.clone(), agent: AgentVersion(0, 1, 0) },
+        joined: vec!["hq.example:4433".to_owned()],
+        tighten: Tighten::default(),
+        reach: Arc::new(|_| Box::pin(std::future::ready(true))),
+    };
+    let (config, _) = Config::start(start, stops.clone()).await;
+    let counts = Arc::new(Counts::default());
     let intake = Intake {
         door: Door { office: office.id, handle: handle.clone(), world },
         kicks,
         status: Arc::new(|| Bytes::from_static(b"{}")),
         stop: stops,
-        waiting: Semaphore::new(2),
+        in_force: config.in_force(),
+        config,
+        counts: counts.clone(),
     };
-    Desk { _top: top, handle, router: intake.router(), stop, kicked }
+    Desk { _top: top, handle, router: intake.router(), stop, kicked, counts }
 }
 
 impl Desk {
@@ -114,7 +138,7 @@ fn lines(numbers: std::ops::Range<u32>) -> Vec<Vec<u8>> {
 
 #[tokio::test]
 async fn a_thousand_lines_with_one_broken_are_a_thousand_answers_in_order() {
-    let desk = desk();
+    let desk = desk().await;
     let mut input = lines(1..1001);
     input[499] = b"{\"form_number\": \"f-0500\", ".to_vec();
     let answers = desk.enroll(input.join(&b'\n')).await;
@@ -137,7 +161,7 @@ async fn a_thousand_lines_with_one_broken_are_a_thousand_answers_in_order() {
 
 #[tokio::test]
 async fn long_lines_and_lines_that_are_not_utf8_are_refused_and_the_rest_go_on() {
-    let desk = desk();
+    let desk = desk().await;
     let mut input = lines(1..6);
     input[1] = enrollment("f-0002", &"ا".repeat(1024 * 1024)).to_string().into_bytes();
     assert!(input[1].len() > 2 * 1024 * 1024);
@@ -157,7 +181,7 @@ async fn long_lines_and_lines_that_are_not_utf8_are_refused_and_the_rest_go_on()
 
 #[tokio::test]
 async fn the_same_content_is_a_duplicate_and_other_content_a_clash_also_within_one_stream() {
-    let desk = desk();
+    let desk = desk().await;
     let (a, b) = (enrollment("f-1", "آيات"), enrollment("f-1", "فاطمة"));
     let answers = desk.enroll(format!("{a}\n{a}\n{b}\n\n{a}\n")).await;
     let told: Vec<_> = answers.iter().map(|x| (x["line"].clone(), x["status"].clone())).collect();
@@ -174,7 +198,7 @@ async fn the_same_content_is_a_duplicate_and_other_content_a_clash_also_within_o
 
 #[tokio::test]
 async fn each_refusal_of_a_posted_record_is_a_problem_document() {
-    let desk = desk();
+    let desk = desk().await;
     let good = enrollment("f-1", "آيات");
     let mut biometrics = good.clone();
     biometrics["biometrics"] = json!({"face": "face.jpg"});
@@ -215,7 +239,7 @@ async fn each_refusal_of_a_posted_record_is_a_problem_document() {
 
 #[tokio::test]
 async fn a_record_comes_back_as_it_was_posted() {
-    let desk = desk();
+    let desk = desk().await;
     let posted = enrollment("f-1", "آيات");
     let (_, enrolled) = desk.post(JSON, posted.to_string()).await;
     let id = enrolled["id"].as_str().unwrap();
@@ -231,7 +255,7 @@ async fn a_record_comes_back_as_it_was_posted() {
 
 #[tokio::test]
 async fn the_list_comes_in_pages_in_the_order_of_arrival() {
-    let desk = desk();
+    let desk = desk().await;
     desk.enroll(lines(1..6).join(&b'\n')).await;
     let mut forms = Vec::new();
     let mut path = "/v1/records?limit=2".to_owned();
@@ -250,7 +274,7 @@ async fn the_list_comes_in_pages_in_the_order_of_arrival() {
 
 #[tokio::test]
 async fn a_stop_in_the_middle_of_a_stream_answers_what_came_and_cuts_the_rest() {
-    let desk = desk();
+    let desk = desk().await;
     let (send, mut receive) = tokio::sync::mpsc::channel::<Result<Bytes, std::io::Error>>(4);
     let receive = futures_util::stream::poll_fn(move |cx| receive.poll_recv(cx));
     let request = Request::post("/v1/enroll").header(header::CONTENT_TYPE, NDJSON);
@@ -267,7 +291,7 @@ async fn a_stop_in_the_middle_of_a_stream_answers_what_came_and_cuts_the_rest() 
 
 #[tokio::test]
 async fn a_stopped_engine_is_said_with_503_and_when_to_come_again() {
-    let desk = desk();
+    let desk = desk().await;
     assert_eq!(desk.get("/readyz").await.0, StatusCode::OK);
     desk.handle.stop().await;
     let request = Request::post("/v1/records").header(header::CONTENT_TYPE, JSON);
@@ -283,7 +307,7 @@ async fn a_stopped_engine_is_said_with_503_and_when_to_come_again() {
 
 #[tokio::test]
 async fn a_kick_is_counted_and_unknown_addresses_are_problems_too() {
-    let desk = desk();
+    let desk = desk().await;
     for kick in 1..3 {
         let request = Request::post("/v1/sync").body(Body::empty()).unwrap();
         let (status, kicked) = told(desk.send(request).await).await;

@@ -9,9 +9,9 @@ use super::document::{
     timestamp,
 };
 use super::warnings::warnings;
+use crate::config::{ConfigFacts, InForce};
 use crate::engine::{Facts, Refused};
-use crate::facts::{LinkFacts, LinkPhase};
-use crate::settings::Settings;
+use crate::facts::{LinkFacts, LinkPhase, config_word};
 
 /// What does not change while a daemon runs.
 #[derive(Clone, Debug)]
@@ -22,8 +22,23 @@ pub struct Known {
     pub agent: AgentStatus,
     /// The keys.
     pub identity: IdentityStatus,
-    /// The thresholds.
-    pub settings: Settings,
+}
+
+/// What is told at one moment.
+#[derive(Clone, Copy, Debug)]
+pub struct Told<'a> {
+    /// By the engine.
+    pub facts: &'a Facts,
+    /// By the link.
+    pub link: &'a LinkFacts,
+    /// By config.
+    pub config: &'a ConfigFacts,
+    /// What is in force: the thresholds, and the working hours.
+    pub in_force: &'a InForce,
+    /// What the last verification of the journals found.
+    pub verified: Option<&'a Verified>,
+    /// By the clocks.
+    pub clocks: Clocks,
 }
 
 /// The time, and what it has shown of the pace of things.
@@ -37,16 +52,11 @@ pub struct Clocks {
     pub sync_eta_s: Option<u64>,
 }
 
-/// The document. `verified` is what the last verification of the journals found.
-pub fn build(
-    known: &Known,
-    facts: &Facts,
-    link: &LinkFacts,
-    clocks: Clocks,
-    verified: Option<Verified>,
-) -> Status {
+/// The document.
+pub fn build(known: &Known, told: &Told<'_>) -> Status {
+    let Told { facts, link, clocks, .. } = *told;
     let failed = facts.closed == Some(Refused::Poisoned);
-    let warnings = warnings(known, facts, link, clocks, verified.as_ref());
+    let warnings = warnings(known, told);
     let level = link.state != LinkPhase::Up || link.level_at >= link.since;
     let synced = facts.backlog == 0 && facts.fork.is_none() && level;
     Status {
@@ -71,13 +81,13 @@ pub fn build(
             free_bytes: facts.free_bytes,
             fill_eta_s: clocks.fill_eta_s,
             fsync_p99_ms: facts.fsync_p99_ms,
-            last_verify: verified,
+            last_verify: told.verified.cloned(),
             read_only: failed,
             mirror: None,
         },
-        config: ConfigStatus::default(),
+        config: config_status(told),
         identity: known.identity.clone(),
-        clock: clock_status(known, link),
+        clock: clock_status(told),
         warnings,
     }
 }
@@ -139,12 +149,24 @@ fn sync_status(facts: &Facts, link: &LinkFacts, clocks: Clocks) -> SyncStatus {
     }
 }
 
-fn clock_status(known: &Known, link: &LinkFacts) -> ClockStatus {
-    let warn_ms = known.settings.status.clock_warn_s.saturating_mul(1000);
-    let trust = match link.clock_offset_ms {
+fn config_status(told: &Told<'_>) -> ConfigStatus {
+    let ConfigFacts { state, desired, news_at, .. } = told.config;
+    ConfigStatus {
+        running: Some(told.in_force.serial),
+        desired: *desired,
+        state: Some(config_word(state, told.clocks.now).to_owned()),
+        last_attempt: state.attempt.as_ref().map(Into::into),
+        news_at: news_at.map(timestamp),
+    }
+}
+
+fn clock_status(told: &Told<'_>) -> ClockStatus {
+    let warn_ms = told.in_force.settings.status.clock_warn_s.saturating_mul(1000);
+    let offset_ms = told.link.clock_offset_ms;
+    let trust = match offset_ms {
         None => "unknown",
         Some(ms) if ms.unsigned_abs() > warn_ms => "off",
         Some(_) => "ok",
     };
-    ClockStatus { offset_ms: link.clock_offset_ms, trust: trust.to_owned() }
+    ClockStatus { offset_ms, trust: trust.to_owned() }
 }

@@ -2,10 +2,12 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use wasl_protocol::edition::Serial;
 use wasl_protocol::id::{JournalId, OfficeId};
-use wasl_protocol::units::{Seq, UnixMs};
+use wasl_protocol::units::Seq;
 
-use crate::facts::{LinkError, LinkPhase};
+pub use crate::facts::timestamp;
+use crate::facts::{AttemptFacts, LinkError, LinkPhase};
 
 /// How the office is, in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -188,17 +190,20 @@ pub struct Verified {
     pub result: String,
 }
 
-/// The config in force. One serial over the whole fleet; null while HQ has sent none.
+/// The config in force. One serial over the whole fleet; 0 is what is built in.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConfigStatus {
-    /// The edition that runs.
-    pub running: Option<u64>,
-    /// The edition that HQ wants.
-    pub desired: Option<u64>,
-    /// What became of the last one.
+    /// The edition in force; null in what an older daemon left.
+    pub running: Option<Serial>,
+    /// The newest edition that HQ wants; null while none has come.
+    pub desired: Option<Serial>,
+    /// `idle`, `held`, or how far the last attempt came.
     pub state: Option<String>,
-    /// When one was last tried.
-    pub last_attempt: Option<Timestamp>,
+    /// The last attempt; null before the first.
+    pub last_attempt: Option<AttemptFacts>,
+    /// When HQ last said something new.
+    #[serde(default)]
+    pub news_at: Option<Timestamp>,
 }
 
 /// The office's keys.
@@ -253,10 +258,4 @@ impl Status {
         self.intake_open = false;
         self
     }
-}
-
-/// The moment as a timestamp; one that no calendar holds is the nearest that it does.
-pub fn timestamp(at: UnixMs) -> Timestamp {
-    let nearest = if at.0 < 0 { Timestamp::MIN } else { Timestamp::MAX };
-    Timestamp::from_millisecond(at.0).unwrap_or(nearest)
 }

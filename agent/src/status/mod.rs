@@ -4,6 +4,7 @@
 //! of sockets, journals or sessions.
 
 mod build; // facts in, document out
+mod config; // what is wrong with the config
 mod document; // the document
 mod file; // status.json, for when the daemon does not answer
 mod reporter; // the same for whoever asks, and when
@@ -11,7 +12,7 @@ mod table; // the same for people
 mod trend; // how fast the disk fills, and how fast the backlog shrinks
 mod warnings; // what is wrong, and what to do
 
-pub use build::{Clocks, Known, build};
+pub use build::{Clocks, Known, Told, build};
 pub use document::{
     AgentStatus, ClockStatus, ConfigStatus, IdentityStatus, JournalStatus, LinkStatus,
     OfficeStatus, Overall, RecordsStatus, Severity, Status, SyncStatus, Verified, Warning,
@@ -21,7 +22,7 @@ pub use file::{
     STALE_AFTER_MS, StatusFileError, WRITTEN_EVERY_MS, last_verified, newest, note_verified, place,
     write,
 };
-pub use reporter::Reporter;
+pub use reporter::{Reporter, Sources};
 pub use table::{Style, harmless, table};
 pub use trend::Trend;
 

@@ -6,40 +6,50 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::build::{Clocks, Known, build};
+use super::build::{Clocks, Known, Told, build};
 use super::document::Status;
 use super::file::{WRITTEN_EVERY_MS, last_verified, write};
 use super::trend::Trend;
+use crate::config::{ConfigFacts, InForce};
 use crate::engine::Facts;
 use crate::facts::LinkState;
 use crate::seam::World;
 
-/// Holds the ends of what the engine and the link tell.
+/// The ends of what the other rooms tell.
+#[derive(Clone, Debug)]
+pub struct Sources {
+    /// What the engine tells.
+    pub facts: watch::Receiver<Arc<Facts>>,
+    /// What the link tells.
+    pub link: LinkState,
+    /// What config tells.
+    pub config: watch::Receiver<Arc<ConfigFacts>>,
+    /// What is in force.
+    pub in_force: watch::Receiver<Arc<InForce>>,
+}
+
+/// Tells how the office is, from what the others tell.
 #[derive(Debug)]
 pub struct Reporter {
     known: Known,
     dir: PathBuf,
-    facts: watch::Receiver<Arc<Facts>>,
-    link: LinkState,
+    sources: Sources,
     world: World,
     trend: Mutex<Trend>,
 }
 
 impl Reporter {
     /// A reporter of what these tell, and of what was verified in `dir`.
-    pub fn new(
-        known: Known,
-        dir: PathBuf,
-        facts: watch::Receiver<Arc<Facts>>,
-        link: LinkState,
-        world: World,
-    ) -> Self {
-        Self { known, dir, facts, link, world, trend: Mutex::default() }
+    pub fn new(known: Known, dir: PathBuf, sources: Sources, world: World) -> Self {
+        Self { known, dir, sources, world, trend: Mutex::default() }
     }
 
     /// The document as of now.
     pub fn status(&self) -> Status {
-        let facts = self.facts.borrow().clone();
+        let Sources { facts, link, config, in_force } = &self.sources;
+        let (facts, link) = (facts.borrow().clone(), link.borrow().clone());
+        let (config, in_force) = (config.borrow().clone(), in_force.borrow().clone());
+        let verified = last_verified(&self.dir);
         let mono = self.world.clock.mono();
         let clocks = {
             let trend = self.trend.lock().unwrap_or_else(PoisonError::into_inner);
@@ -49,7 +59,15 @@ impl Reporter {
                 sync_eta_s: trend.sync_eta_s(mono, &facts),
             }
         };
-        build(&self.known, &facts, &self.link.borrow(), clocks, last_verified(&self.dir))
+        let told = Told {
+            facts: &facts,
+            link: &link,
+            config: &config,
+            in_force: &in_force,
+            verified: verified.as_ref(),
+            clocks,
+        };
+        build(&self.known, &told)
     }
 
     /// Writes the document to `path` every few seconds until `stop` says true, and once more then.
@@ -74,7 +92,7 @@ impl Reporter {
     }
 
     fn note(&self) {
-        let facts = self.facts.borrow().clone();
+        let facts = self.sources.facts.borrow().clone();
         let mut trend = self.trend.lock().unwrap_or_else(PoisonError::into_inner);
         trend.note(self.world.clock.mono(), &facts);
     }

@@ -1,10 +1,11 @@
-//! The document for people: the verdict, six lines, and then only what is wrong and what to do.
+//! The document for people: the verdict, seven lines, and then only what is wrong and what to do.
 
 use std::fmt::Write as _;
 
 use jiff::Timestamp;
+use wasl_protocol::edition::Serial;
 
-use super::document::{LinkStatus, Overall, Severity, Status};
+use super::document::{ConfigStatus, LinkStatus, Overall, Severity, Status};
 use crate::facts::LinkPhase;
 
 /// How a terminal wants it.
@@ -32,6 +33,7 @@ pub fn table(status: &Status, now: Timestamp, style: Style) -> String {
         ("Sync", sync(status, now)),
         ("Records", records(status)),
         ("Journal", journal(status)),
+        ("Config", config(&status.config, now)),
         ("Clock", clock(status)),
         ("Agent", agent(status, now)),
     ] {
@@ -142,6 +144,32 @@ fn journal(status: &Status) -> String {
         bytes(j.free_bytes),
         j.fsync_p99_ms
     )
+}
+
+fn config(config: &ConfigStatus, now: Timestamp) -> String {
+    let mut text = match config.running {
+        None => "not known".to_owned(),
+        Some(Serial::BUILT_IN) => "what is built in".to_owned(),
+        Some(serial) => format!("edition {serial}"),
+    };
+    if let Some(attempt) = &config.last_attempt {
+        let phase = attempt.phase.replace('_', " ");
+        if config.running != Some(attempt.serial) {
+            let _ = write!(text, "; edition {}", attempt.serial);
+        }
+        let _ = write!(text, ", {phase}");
+        if let Some(code) = &attempt.code {
+            let _ = write!(text, " ({code})");
+        }
+        let _ = write!(text, ", came {} ago", age(attempt.at, now));
+    }
+    if let Some(desired) = config.desired.filter(|desired| Some(*desired) > config.running) {
+        let _ = write!(text, "; headquarters wants edition {desired}");
+    }
+    if config.state.as_deref() == Some("held") {
+        text.push_str("; held");
+    }
+    text
 }
 
 fn clock(status: &Status) -> String {

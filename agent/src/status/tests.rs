@@ -1,11 +1,15 @@
+use wasl_protocol::edition::{ConfigState, EditionHash, Phase, Serial, Step};
 use wasl_protocol::id::{Head, JournalId, Position};
 use wasl_protocol::units::{Seq, UnixMs};
 
 use super::document::timestamp;
 use super::*;
+use crate::config::{ConfigFacts, InForce};
 use crate::engine::{Facts, Refused};
 use crate::facts::{LinkError, LinkFacts, LinkPhase};
-use crate::settings::Settings;
+use crate::settings::Tighten;
+
+mod config; // what is wrong with the config
 
 const S: i64 = 1000;
 const HOUR: i64 = 3600 * S;
@@ -19,6 +23,8 @@ struct World {
     known: Known,
     facts: Facts,
     link: LinkFacts,
+    config: ConfigFacts,
+    in_force: InForce,
     fill_eta_s: Option<u64>,
     verified: Option<Verified>,
 }
@@ -63,13 +69,31 @@ fn well() -> World {
         level_at: Some(before(40 * S)),
         ..LinkFacts::default()
     };
-    let known = Known { office, agent, identity, settings: Settings::default() };
-    World { known, facts, link, fill_eta_s: None, verified: None }
+    let known = Known { office, agent, identity };
+    let in_force = InForce { serial: Serial(7), ..InForce::built_in(&Tighten::default()) };
+    let config =
+        ConfigFacts { state: stood(7), desired: Some(Serial(7)), ..ConfigFacts::default() };
+    World { known, facts, link, config, in_force, fill_eta_s: None, verified: None }
+}
+
+/// Where an office is whose edition has stood.
+fn stood(serial: u64) -> ConfigState {
+    let mut state = ConfigState::default();
+    for phase in [Phase::Fetched, Phase::Committed] {
+        state.fold(&step(serial, phase));
+    }
+    state
+}
+
+fn step(serial: u64, phase: Phase) -> Step {
+    Step { serial: Serial(serial), hash: EditionHash::default(), at: before(HOUR), phase }
 }
 
 fn status(world: &World) -> Status {
     let clocks = Clocks { now: NOW, fill_eta_s: world.fill_eta_s, sync_eta_s: Some(0) };
-    build(&world.known, &world.facts, &world.link, clocks, world.verified.clone())
+    let World { known, facts, link, config, in_force, verified, .. } = world;
+    let verified = verified.as_ref();
+    build(known, &Told { facts, link, config, in_force, verified, clocks })
 }
 
 /// The codes and severities of what is wrong once `harm` is done to a well office.
@@ -109,7 +133,7 @@ fn with_working_hours_nights_do_not_count() {
     let hours = "days = [\"mon\", \"tue\"]\nfrom = \"08:00\"\nto = \"15:00\"";
     let harm = |ms| {
         wrong(move |w: &mut World| {
-            w.known.settings.working_hours = Some(toml::from_str(hours).unwrap());
+            w.in_force.settings.working_hours = Some(toml::from_str(hours).unwrap());
             (w.facts.backlog, w.facts.oldest_unacked_at) = (3, Some(before(ms)));
         })
     };
@@ -253,7 +277,7 @@ fn the_document_has_the_promised_fields_and_comes_back() {
 }
 
 #[test]
-fn the_table_is_a_verdict_and_six_lines() {
+fn the_table_is_a_verdict_and_seven_lines() {
     let now = timestamp(UnixMs(NOW.0 + 2 * S));
     let told = table(&status(&well()), now, Style::Plain);
     let want = "\
@@ -262,6 +286,7 @@ OK  Suq Al-Shuyukh (suq-al-shuyukh, سوق الشيوخ): HQ has everything
   Sync     HQ has 1,345 of 1,345 entries; last receipt 42 s ago
   Records  1,344, 0 in conflict
   Journal  4.0 MiB, 34.0 GiB free, slowest syncs 0.4 ms
+  Config   edition 7, committed, came 60 min ago
   Clock    80 ms from HQ's
   Agent    wasl 0.1.0, process 4711, started 2 days ago; told 2 s ago
 ";
@@ -287,6 +312,7 @@ WARNING  Suq Al-Shuyukh (suq-al-shuyukh, سوق الشيوخ): HQ has not had ev
   Sync     HQ has 1,045 of 1,345 entries, 146.5 KiB to send, done in 0 s; no receipt yet
   Records  1,344, 0 in conflict
   Journal  4.0 MiB, 34.0 GiB free, slowest syncs 0.4 ms
+  Config   edition 7, committed, came 60 min ago
   Clock    80 ms from HQ's
   Agent    wasl 0.1.0, process 4711, started 2 days ago; told 0 s ago
 

@@ -2,31 +2,31 @@
 
 use wasl_protocol::units::UnixMs;
 
-use super::build::{Clocks, Known};
+use super::build::{Known, Told};
+use super::config::{config_held, config_rolled_back, config_safe, config_stale};
 use super::document::{Severity, Verified, Warning, timestamp};
 use super::table::{ago, bytes};
 use crate::engine::{Facts, Refused};
 use crate::facts::{LinkFacts, LinkPhase};
 
-const S_PER_DAY: u64 = 86_400;
+pub(super) const S_PER_DAY: u64 = 86_400;
 
 /// All that is wrong, the worst first.
-pub(super) fn warnings(
-    known: &Known,
-    facts: &Facts,
-    link: &LinkFacts,
-    clocks: Clocks,
-    verified: Option<&Verified>,
-) -> Vec<Warning> {
+pub(super) fn warnings(known: &Known, told: &Told<'_>) -> Vec<Warning> {
+    let Told { facts, link, .. } = *told;
     let all = [
         closed(facts),
-        damaged(verified),
+        damaged(told.verified),
         fork(facts),
         refused(link),
-        disk(known, facts, clocks),
-        unacked(known, facts, clocks),
-        link_down(known, link, clocks),
-        clock(known, link),
+        disk(told),
+        unacked(told),
+        link_down(known, told),
+        clock(told),
+        config_safe(told),
+        config_stale(told),
+        config_rolled_back(told),
+        config_held(told),
         held(facts),
         refused_entries(facts),
         newer(facts),
@@ -36,7 +36,13 @@ pub(super) fn warnings(
     all
 }
 
-fn warning(code: &str, severity: Severity, title: &str, text: String, action: &str) -> Warning {
+pub(super) fn warning(
+    code: &str,
+    severity: Severity,
+    title: &str,
+    text: String,
+    action: &str,
+) -> Warning {
     let (code, title, action) = (code.to_owned(), title.to_owned(), action.to_owned());
     Warning { code, severity, since: None, title, text, action }
 }
@@ -96,26 +102,26 @@ fn refused(link: &LinkFacts) -> Option<Warning> {
     Some(w)
 }
 
-fn disk(known: &Known, facts: &Facts, clocks: Clocks) -> Option<Warning> {
-    let (left_s, limits) = (clocks.fill_eta_s?, &known.settings.status);
+fn disk(told: &Told<'_>) -> Option<Warning> {
+    let (left_s, limits) = (told.clocks.fill_eta_s?, &told.in_force.settings.status);
     let severity = severity(
         left_s,
         |s| s < limits.disk_warn_days.saturating_mul(S_PER_DAY),
         |s| s < limits.disk_crit_days.saturating_mul(S_PER_DAY),
     )?;
-    let text = format!("{} are free: full in {}", bytes(facts.free_bytes), ago(left_s));
+    let text = format!("{} are free: full in {}", bytes(told.facts.free_bytes), ago(left_s));
     let action = "free some space on the journal's disk, or move the data dir to a larger one";
     Some(warning("disk-runway", severity, "the disk will soon be full", text, action))
 }
 
-fn unacked(known: &Known, facts: &Facts, clocks: Clocks) -> Option<Warning> {
-    let (oldest, limits) = (facts.oldest_unacked_at?, &known.settings.status);
-    let waited_s = worked_s(known, oldest, clocks.now);
+fn unacked(told: &Told<'_>) -> Option<Warning> {
+    let (oldest, limits) = (told.facts.oldest_unacked_at?, &told.in_force.settings.status);
+    let waited_s = worked_s(told, oldest);
     let severity =
         severity(waited_s, |s| s > limits.unacked_warn_s, |s| s > limits.unacked_crit_s)?;
     let text = format!(
         "{} entries wait, the oldest for {} of working time; they are safe on this disk only",
-        facts.backlog,
+        told.facts.backlog,
         ago(waited_s)
     );
     let title = "HQ has not had everything for long";
@@ -124,14 +130,15 @@ fn unacked(known: &Known, facts: &Facts, clocks: Clocks) -> Option<Warning> {
     Some(w)
 }
 
-fn link_down(known: &Known, link: &LinkFacts, clocks: Clocks) -> Option<Warning> {
+fn link_down(known: &Known, told: &Told<'_>) -> Option<Warning> {
+    let link = told.link;
     if matches!(link.state, LinkPhase::Up | LinkPhase::Refused) {
         return None;
     }
     let started_at = UnixMs(known.agent.started_at.as_millisecond());
     let down_since = link.last_up_at.unwrap_or(started_at);
-    let down_s = worked_s(known, down_since, clocks.now);
-    if down_s <= known.settings.status.unacked_warn_s {
+    let down_s = worked_s(told, down_since);
+    if down_s <= told.in_force.settings.status.unacked_warn_s {
         return None;
     }
     let why = link.last_error.as_ref().map_or(String::new(), |e| format!(": {}", e.text));
@@ -142,8 +149,8 @@ fn link_down(known: &Known, link: &LinkFacts, clocks: Clocks) -> Option<Warning>
     Some(w)
 }
 
-fn clock(known: &Known, link: &LinkFacts) -> Option<Warning> {
-    let (offset_ms, limits) = (link.clock_offset_ms?, &known.settings.status);
+fn clock(told: &Told<'_>) -> Option<Warning> {
+    let (offset_ms, limits) = (told.link.clock_offset_ms?, &told.in_force.settings.status);
     let off_s = offset_ms.unsigned_abs() / 1000;
     let severity = severity(
         offset_ms.unsigned_abs(),
@@ -183,7 +190,7 @@ fn newer(facts: &Facts) -> Option<Warning> {
     Some(warning("newer", Severity::Warn, title, text, action))
 }
 
-fn severity(
+pub(super) fn severity(
     value: u64,
     warn: impl Fn(u64) -> bool,
     crit: impl Fn(u64) -> bool,
@@ -195,9 +202,10 @@ fn severity(
     }
 }
 
-/// The working time from `from` to `to`, in seconds. Without working hours every hour counts.
-fn worked_s(known: &Known, from: UnixMs, to: UnixMs) -> u64 {
-    let ms = match &known.settings.working_hours {
+/// The working time since `from`, in seconds. Without working hours every hour counts.
+fn worked_s(told: &Told<'_>, from: UnixMs) -> u64 {
+    let to = told.clocks.now;
+    let ms = match &told.in_force.settings.working_hours {
         Some(hours) => hours.between_ms(from, to),
         None => to.0.saturating_sub(from.0).max(0).unsigned_abs(),
     };

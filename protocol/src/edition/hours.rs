@@ -117,3 +117,47 @@ impl WorkingHours {
         worked.sum::<i64>().unsigned_abs()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS_PER_HOUR: i64 = 60 * MS_PER_MINUTE;
+
+    /// Tuesday 2016-01-12, midnight in Nasiriyah.
+    const TUESDAY: i64 = 1_452_546_000_000;
+
+    fn hours(days: &str, from: &str, to: &str) -> Result<WorkingHours, serde_json::Error> {
+        serde_json::from_str(&format!(r#"{{"days":[{days}],"from":"{from}","to":"{to}"}}"#))
+    }
+
+    /// The hours worked between two moments, each a day after that Tuesday and an hour.
+    fn worked_h(from: (i64, i64), to: (i64, i64)) -> u64 {
+        let days = r#""sun","mon","tue","wed","thu""#;
+        let at = |(day, hour): (i64, i64)| UnixMs(TUESDAY + (day * 24 + hour) * MS_PER_HOUR);
+        let iraqi = hours(days, "08:00", "15:00").unwrap();
+        iraqi.between_ms(at(from), at(to)) / MS_PER_HOUR.unsigned_abs()
+    }
+
+    #[test]
+    fn nights_and_weekends_do_not_count() {
+        assert_eq!(worked_h((0, 9), (0, 12)), 3);
+        assert_eq!(worked_h((0, 14), (1, 10)), 3);
+        assert_eq!(worked_h((2, 14), (5, 9)), 2, "Thursday to Sunday");
+        assert_eq!(worked_h((3, 0), (5, 0)), 0, "Friday and Saturday");
+        assert_eq!(worked_h((1, 0), (0, 0)), 0, "backwards");
+    }
+
+    #[test]
+    fn a_clock_years_off_costs_no_time_to_reckon() {
+        assert!(worked_h((-46 * 365, 0), (20 * 365, 0)) > 24 * 365 * 60);
+    }
+
+    #[test]
+    fn hours_that_make_no_sense_are_refused() {
+        assert!(hours(r#""sun""#, "25:00", "26:00").is_err());
+        assert!(hours(r#""sunday""#, "08:00", "15:00").is_err());
+        hours(r#""sun""#, "15:00", "08:00").unwrap().check().unwrap_err();
+        hours("", "08:00", "15:00").unwrap().check().unwrap_err();
+    }
+}

@@ -15,7 +15,7 @@ const AT: UnixMs = UnixMs(1_452_585_600_000);
 
 impl Desk {
     /// Enrolls one citizen; the record's id and address.
-    async fn enrolled(&self, form_number: &str) -> (RecordId, String) {
+    pub(super) async fn enrolled(&self, form_number: &str) -> (RecordId, String) {
         let (_, posted) = self.post(JSON, enrollment(form_number, "آيات").to_string()).await;
         let id = posted["id"].as_str().unwrap();
         (id.parse().unwrap(), format!("/v1/records/{id}"))
@@ -28,7 +28,7 @@ impl Desk {
     }
 
     /// Corrects the record as it is now.
-    async fn correct(&self, address: &str, body: Value) -> (StatusCode, Value) {
+    pub(super) async fn correct(&self, address: &str, body: Value) -> (StatusCode, Value) {
         let (_, read) = self.get(address).await;
         self.patch(address, read["token"].as_str().unwrap(), body).await
     }
@@ -62,7 +62,7 @@ impl Desk {
     }
 
     /// A record whose `contact` was written here and at HQ at the same time.
-    async fn disputed(&self, form_number: &str, feed: u64) -> (RecordId, String) {
+    pub(super) async fn disputed(&self, form_number: &str, feed: u64) -> (RecordId, String) {
         let (id, address) = self.enrolled(form_number).await;
         let theirs = self.written_at_hq(id, "+9647800000002").await;
         let ours = json!({"groups": {"contact": {"phone": "+9647800000001"}}, "operator": "op-06"});
@@ -74,7 +74,7 @@ impl Desk {
 
 #[tokio::test]
 async fn a_correction_needs_the_token_of_what_was_read_and_replaces_whole_groups() {
-    let desk = desk();
+    let desk = desk().await;
     let (_, posted) = desk.post("application/json", enrollment("nasr-1", "آيات").to_string()).await;
     let address = format!("/v1/records/{}", posted["id"].as_str().unwrap());
     let (_, read) = desk.get(&address).await;
@@ -101,7 +101,7 @@ async fn a_correction_needs_the_token_of_what_was_read_and_replaces_whole_groups
 
 #[tokio::test]
 async fn a_conflict_is_listed_with_both_values_until_one_correction_saw_them_both() {
-    let desk = desk();
+    let desk = desk().await;
     desk.enrolled("f-0").await;
     let (id, address) = desk.disputed("f-1", 1).await;
     let (status, list) = desk.get("/v1/conflicts").await;
@@ -129,7 +129,7 @@ async fn a_conflict_is_listed_with_both_values_until_one_correction_saw_them_bot
 
 #[tokio::test]
 async fn conflicts_come_in_pages() {
-    let desk = desk();
+    let desk = desk().await;
     for (form_number, feed) in [("f-1", 1), ("f-2", 2), ("f-3", 3)] {
         desk.disputed(form_number, feed).await;
     }
@@ -151,7 +151,7 @@ async fn conflicts_come_in_pages() {
 
 #[tokio::test]
 async fn the_history_says_who_changed_what_and_where() {
-    let desk = desk();
+    let desk = desk().await;
     let (id, address) = desk.disputed("f-1", 1).await;
     let (status, told) = desk.get(&format!("{address}/history")).await;
     assert_eq!((status, &told["schema"]), (StatusCode::OK, &json!("wasl.history/1")));
@@ -169,7 +169,7 @@ async fn the_history_says_who_changed_what_and_where() {
 
 #[tokio::test]
 async fn what_hq_holds_or_refuses_is_listed_with_the_reason_until_it_is_released() {
-    let desk = desk();
+    let desk = desk().await;
     let (id, _) = desk.enrolled("f-1").await;
     let dot = Dot { journal: desk.handle.journal(), seq: Seq(2) };
     let waits_for = Dot { journal: HQ_JOURNAL, seq: Seq(5) };
@@ -195,7 +195,7 @@ async fn what_hq_holds_or_refuses_is_listed_with_the_reason_until_it_is_released
 
 #[tokio::test]
 async fn a_record_that_a_newer_version_wrote_is_shown_and_not_written() {
-    let desk = desk();
+    let desk = desk().await;
     let (id, address) = desk.enrolled("f-1").await;
     let (_, other) = desk.enrolled("f-2").await;
     assert_eq!(desk.get(&address).await.1["read_only"], false);
@@ -209,7 +209,7 @@ async fn a_record_that_a_newer_version_wrote_is_shown_and_not_written() {
 
 #[tokio::test]
 async fn a_void_record_stays_and_says_why() {
-    let desk = desk();
+    let desk = desk().await;
     let (_, address) = desk.enrolled("f-1").await;
     let silent = desk.correct(&address, json!({"groups": {"void": {"why": " "}}})).await;
     assert_eq!(silent.0, StatusCode::BAD_REQUEST);
