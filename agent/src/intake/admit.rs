@@ -1,7 +1,7 @@
 //! What the edition in force lets in: how long a record may be, what its fields must hold, and
 //! whose the conflicts of a group are.
 
-use wasl_protocol::id::RecordId;
+use wasl_protocol::id::{GroupName, RecordId};
 use wasl_protocol::limits;
 use wasl_protocol::record::{Correction, Token, siblings};
 
@@ -68,14 +68,14 @@ impl Intake {
         correction: &Correction,
     ) -> Result<(), Problem> {
         let left = &in_force.settings.conflicts.hq_only;
-        let mut named = correction.groups.keys().filter(|group| left.contains(*group)).peekable();
-        if named.peek().is_none() {
+        let named: Vec<_> = correction.groups.keys().filter(|g| left.contains(*g)).collect();
+        if named.is_empty() {
             return Ok(());
         }
         let Some(found) = self.door.handle.record(record).await? else { return Ok(()) };
         let groups = &found.state.groups;
-        let disputed =
-            named.find(|group| groups.get(*group).is_some_and(|v| siblings(v).len() > 1));
+        let is_disputed = |g: &&&GroupName| groups.get(**g).is_some_and(|v| siblings(v).len() > 1);
+        let disputed = named.iter().find(is_disputed);
         disputed.map_or(Ok(()), |group| Err(Problem::left_to_hq(group)))
     }
 }
