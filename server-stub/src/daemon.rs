@@ -12,7 +12,7 @@ use sd_notify::NotifyState;
 use tokio::net::UnixListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use crate::console::{Console, Live};
 use crate::gateway::{Gateway, GatewayConfig, GatewayError, Sessions};
@@ -33,6 +33,9 @@ const SOCKET_PATH_BYTES: usize = 107;
 
 /// How long people's commands that are under way have when HQ stops.
 const LAST_COMMANDS: Duration = Duration::from_secs(3);
+
+/// How often a rollout looks whether it can go on.
+const ROLLOUT_TICK: Duration = Duration::from_secs(1);
 
 /// Why HQ does not run.
 #[derive(Debug, thiserror::Error)]
@@ -95,6 +98,12 @@ pub async fn run(dir: &Path, world: World, mut ready: impl Write) -> Result<(), 
     let live = Some(Live { running, hq: keys.transport_key() });
     let console = Console { store: store.clone(), world: world.clone(), live };
     let (stop, stopping) = watch::channel(false);
+    let rollouts = tokio::spawn(watch_rollouts(
+        store.clone(),
+        sessions.clone(),
+        world.clone(),
+        stopping.clone(),
+    ));
     let config = GatewayConfig { world, store: store.clone(), keys, sessions };
     let gateway = tokio::spawn(gateway.serve(config, stopping.clone()));
     let console = tokio::spawn(console.serve(socket, stopping));
@@ -106,11 +115,39 @@ pub async fn run(dir: &Path, world: World, mut ready: impl Write) -> Result<(), 
     notify(NotifyState::Stopping);
     tracing::info!("HQ stops");
     stop.send_replace(true);
-    if gateway.await.is_err() || matches!(timeout(LAST_COMMANDS, console).await, Ok(Err(_))) {
+    let rollouts = rollouts.await;
+    if gateway.await.is_err()
+        || rollouts.is_err()
+        || matches!(timeout(LAST_COMMANDS, console).await, Ok(Err(_)))
+    {
         tracing::error!("a part of HQ had ended before");
     }
     store.close().await;
     fs::remove_file(&path).map_err(at(&path))
+}
+
+/// Tells the store once a second who is connected, so that a rollout goes on.
+async fn watch_rollouts(
+    store: Store,
+    sessions: Sessions,
+    world: World,
+    mut stop: watch::Receiver<bool>,
+) {
+    let mut ticks = interval(ROLLOUT_TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut before = world.clock.mono();
+    loop {
+        tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => return,
+            _ = ticks.tick() => {}
+        }
+        let now = world.clock.mono();
+        let connected = sessions.list().into_iter().map(|session| session.office).collect();
+        if let Err(error) = store.tick(connected, now.since_ms(before)).await {
+            tracing::error!(%error, "a rollout could not be driven");
+        }
+        before = now;
+    }
 }
 
 /// What ends the daemon.

@@ -3,6 +3,7 @@
 use quinn::Connection;
 use tokio::time::timeout;
 use wasl_protocol::codec;
+use wasl_protocol::edition::Trust;
 use wasl_protocol::join::{
     JoinAnswer, JoinRefusal, JoinRequest, Joined, TransportKey, encode_answer,
 };
@@ -61,6 +62,7 @@ async fn answer(config: &GatewayConfig, bytes: &[u8], transport: TransportKey) -
         epoch: config.store.epoch(),
         hq_sign_key: config.keys.sign_key().verify_key(),
         hq_wrap_key: config.keys.unwrap_key().wrap_key(),
+        trust: Trust::in_one(config.keys.config_key()),
         clock,
     })
 }

@@ -11,17 +11,18 @@ use futures_util::future::BoxFuture;
 use quinn::Connection;
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
+use wasl_protocol::edition::Serial;
 use wasl_protocol::id::{JournalId, OfficeId};
 use wasl_protocol::session::hq::{HqSession, Input, Output};
 use wasl_protocol::units::{FeedNo, MonoMs};
-use wasl_protocol::wire::{Ack, Bye, ByeCode, Message};
+use wasl_protocol::wire::{Abort, Ack, Bye, ByeCode, Message, Offer};
 
 use super::limits::{SENDS_WAITING, SKIPPED, STATES_WAITING, WORK_WAITING};
 use super::sessions::{Seat, close};
 use super::stream::{Broken, Control, Inbox, Outbox, next_entries};
-use super::work::{Done, Stretch, Work, do_work, read_feed};
+use super::work::{Done, Stretch, Work, do_work, look_for_config, read_feed};
 use super::{GatewayConfig, limits};
-use crate::store::Office;
+use crate::store::{ForOffice, Office};
 
 /// Talks with a known office until the session ends, and closes the connection.
 pub(super) async fn serve(
@@ -36,6 +37,7 @@ pub(super) async fn serve(
     let Ok(states) = connection.open_uni().await else { return };
     let mut pump = Pump {
         news: config.store.feed_grew(),
+        config_news: config.store.config_news(),
         machine: HqSession::new(config.world.clock.mono()),
         office: Arc::new(office),
         control: None,
@@ -48,6 +50,11 @@ pub(super) async fn serve(
         reading: None,
         journals: Vec::new(),
         told: FeedNo(0),
+        look: false,
+        welcomed: false,
+        looking: None,
+        offered: None,
+        aborted: None,
         config,
         connection,
         seat,
@@ -64,6 +71,7 @@ struct Pump<'a> {
     office: Arc<Office>,
     machine: HqSession,
     news: broadcast::Receiver<OfficeId>,
+    config_news: broadcast::Receiver<OfficeId>,
     control: Option<Control>,
     entries: Option<Inbox>,
     states: Outbox,
@@ -78,15 +86,26 @@ struct Pump<'a> {
     journals: Vec<JournalId>,
     /// How far the office has been told that the feed has come.
     told: FeedNo,
+    /// Is it to be looked what there is to say of the office's config?
+    look: bool,
+    /// Before that the machine says nothing else.
+    welcomed: bool,
+    looking: Option<BoxFuture<'static, Result<ForOffice, Bye>>>,
+    /// The edition that was offered last, or that the office had when it came.
+    offered: Option<Serial>,
+    /// The edition of which it was told last that its rollout is stopped.
+    aborted: Option<Serial>,
 }
 
 /// What happened while the machine slept.
 enum Event {
     Done(Done),
     Read(Result<Stretch, Bye>),
+    Config(Result<ForOffice, Bye>),
     Message(Message),
     Flushed,
     FeedGrew,
+    ConfigNews,
     Tick,
 }
 
@@ -119,6 +138,7 @@ impl Pump<'_> {
             biased;
             done = maybe(&mut self.working) => Ok(Event::Done(done)),
             read = maybe(&mut self.reading) => Ok(Event::Read(read)),
+            found = maybe(&mut self.looking) => Ok(Event::Config(found)),
             step = Control::step(&mut self.control, self.connection, room) => {
                 step.map(|message| message.map_or(Event::Flushed, Event::Message))
             }
@@ -127,6 +147,7 @@ impl Pump<'_> {
             }
             flushed = self.states.flush() => flushed.map(|()| Event::Flushed),
             () = grew(&mut self.news, &self.office.id) => Ok(Event::FeedGrew),
+            () = grew(&mut self.config_news, &self.office.id) => Ok(Event::ConfigNews),
             () = tokio::time::sleep(nap) => Ok(Event::Tick),
         }
     }
@@ -147,11 +168,19 @@ impl Pump<'_> {
                     Err(bye) => self.tell(Input::Close(bye)),
                 }
             }
+            Event::Config(found) => {
+                self.looking = None;
+                match found {
+                    Ok(found) => self.say_config(found),
+                    Err(bye) => self.tell(Input::Close(bye)),
+                }
+            }
             Event::Message(message) => {
                 self.seat.seen(self.config.world.clock.unix());
                 self.tell(Input::Received(message));
             }
             Event::FeedGrew => self.tell(Input::FeedGrew),
+            Event::ConfigNews => self.look = true,
             Event::Tick => self.tell(Input::Tick),
             Event::Flushed => {}
         }
@@ -169,6 +198,7 @@ impl Pump<'_> {
                     self.journals = hello.journals.iter().map(|(journal, _)| *journal).collect();
                     let cursor = hello.cursor.filter(|c| c.epoch == self.config.store.epoch());
                     self.told = cursor.map_or(FeedNo(0), |cursor| cursor.feed);
+                    self.offered = Some(Serial(hello.edition));
                     self.work.push_back(Work::Lookup(hello));
                 }
                 Output::Append(entries) => self.work.push_back(Work::Append(entries)),
@@ -187,6 +217,7 @@ impl Pump<'_> {
         outbox.push(message);
         if matches!(message, Message::Welcome(_)) {
             self.receipts.drain(..).for_each(|ack| outbox.push(&Message::Ack(ack)));
+            (self.welcomed, self.look) = (true, true);
         }
     }
 
@@ -204,7 +235,25 @@ impl Pump<'_> {
         self.tell(Input::StatesSent { upto, bytes, drained });
     }
 
-    /// Starts what has room now: one piece of work, one read of the feed.
+    /// Says of the office's config what it has not been told in this session.
+    fn say_config(&mut self, found: ForOffice) {
+        if let Some((serial, bytes)) = found.offer
+            && self.offered != Some(serial)
+        {
+            tracing::info!(office = %self.office.id, %serial, "an edition is offered");
+            self.offered = Some(serial);
+            self.tell(Input::Config(Message::Edition(Offer { bytes })));
+        }
+        if let Some(serial) = found.abort
+            && self.aborted != Some(serial)
+        {
+            self.aborted = Some(serial);
+            let abort = Abort::new(serial, self.config.keys.sign_key());
+            self.tell(Input::Config(Message::Abort(abort)));
+        }
+    }
+
+    /// Starts what has room now: one piece of work, one read of the feed, one look for config.
     fn start_waiting(&mut self) {
         if self.working.is_none()
             && let Some(work) = self.work.pop_front()
@@ -220,10 +269,14 @@ impl Pump<'_> {
             let journals = self.journals.clone();
             self.reading = Some(Box::pin(read_feed(config, office, journals, after, max_bytes)));
         }
+        if self.welcomed && self.looking.is_none() && std::mem::take(&mut self.look) {
+            let (config, office) = (self.config.clone(), Arc::clone(&self.office));
+            self.looking = Some(Box::pin(look_for_config(config, office)));
+        }
     }
 }
 
-/// Returns when the office's feed may have grown.
+/// Returns when there may be news for the office.
 async fn grew(news: &mut broadcast::Receiver<OfficeId>, office: &OfficeId) {
     loop {
         match news.recv().await {

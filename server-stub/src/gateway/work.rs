@@ -14,7 +14,7 @@ use wasl_protocol::units::FeedNo;
 use wasl_protocol::wire::{Ack, Bye, ByeCode, Entries, Hello, Report, Standing, States, Welcome};
 
 use super::{GatewayConfig, limits};
-use crate::store::{AppendError, Office, StoreError};
+use crate::store::{AppendError, ForOffice, Office, StoreError};
 
 /// One thing to do, in order.
 #[derive(Debug)]
@@ -126,6 +126,14 @@ pub(super) async fn read_feed(
     })?;
     let bytes = states.iter().map(|state| state.size_bytes() as u64).sum();
     Ok(Stretch { bytes, drained: run.upto >= head, states: States { states, upto } })
+}
+
+/// Looks what there is to say to the office of its config by now.
+pub(super) async fn look_for_config(
+    config: GatewayConfig,
+    office: Arc<Office>,
+) -> Result<ForOffice, Bye> {
+    config.store.config_for(&office.id).await.map_err(|e| cannot_store(&office, &e))
 }
 
 fn cannot_store(office: &Office, error: &StoreError) -> Bye {

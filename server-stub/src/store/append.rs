@@ -1,6 +1,7 @@
 //! Compare-and-append: one message's entries, their records and their feeds, in one transaction.
 
 use sqlx::SqliteConnection;
+use wasl_protocol::edition::Step;
 use wasl_protocol::entry::Genesis;
 use wasl_protocol::id::{Dot, JournalId, Position, RecordId};
 use wasl_protocol::units::UnixMs;
@@ -115,8 +116,10 @@ impl Store {
         let frame = |item: &read::Item| (item.at, &opened.frames[item.frame.clone()]);
         let frames: Vec<_> = opened.items.iter().map(frame).collect();
         journals::insert(&mut tx, journal, &frames).await?;
+        let steps = steps(&opened.items);
         let folded = self.fold(&mut tx, office, journal, opened.items).await?;
         let elsewhere = self.save(&mut tx, (&office.id, journal), &folded, None).await?;
+        let told = self.take_steps(&mut tx, &office.id, &steps).await?;
         let held = held::count(&mut tx, &office.id).await?;
         tx.commit().await?;
         if known.is_none() {
@@ -124,6 +127,7 @@ impl Store {
         }
         held::alarm(&folded);
         self.tell(elsewhere);
+        self.tell_config(told);
         Ok(Appended { stored: last, stable: None, held })
     }
 
@@ -159,7 +163,7 @@ impl Store {
         let touched = |item: &read::Item| match &item.says {
             Says::Edit(edit) => Some(edit.edit.record),
             Says::Held(_, record) => *record,
-            Says::Genesis(_) => None,
+            Says::Genesis(_) | Says::Config(_) => None,
         };
         let mut ids: Vec<RecordId> = items.iter().filter_map(touched).collect();
         ids.sort_unstable();
@@ -167,7 +171,7 @@ impl Store {
         let mut fold = self.fold_over(conn, &ids).await?;
         for item in items {
             match item.says {
-                Says::Genesis(_) => {}
+                Says::Genesis(_) | Says::Config(_) => {}
                 Says::Edit(edit) => fold.take(*edit),
                 Says::Held(why, record) => {
                     fold.hold(Dot { journal, seq: item.at.seq }, &office.id, record, why);
@@ -181,6 +185,15 @@ impl Store {
         let mut conn = self.readers().acquire().await?;
         Ok(Appended { stored, stable: None, held: held::count(&mut conn, &office.id).await? })
     }
+}
+
+/// The config steps among these entries, in their order.
+fn steps(items: &[read::Item]) -> Vec<Step> {
+    let step = |item: &read::Item| match &item.says {
+        Says::Config(step) => Some((**step).clone()),
+        _ => None,
+    };
+    items.iter().filter_map(step).collect()
 }
 
 /// The last position of the message that lies within what HQ has must be HQ's too.

@@ -1,4 +1,4 @@
-//! What HQ has: journals, records, feeds, offices, in one SQL schema. The only room that knows SQL.
+//! What HQ has: journals, records, feeds, offices, editions, in one SQL schema. The only room that knows SQL.
 //!
 //! It knows nothing of sessions, sockets or people: callers bring entries and ask for states. One
 //! connection writes, a few read; a write is answered after the commit, which SQLite fsyncs.
@@ -19,11 +19,15 @@ mod held; // entries that are not applied
 mod edits; // HQ's own edits and grants
 mod decide; // what staff decide about held entries
 mod history; // a record's edits
+mod editions; // editions that HQ takes
+mod rollouts; // driven, and what each office is to be sent
+mod steps; // where its config steps leave each office
 #[cfg(test)]
 mod tests; // the store's promises
 
 pub use append::{AppendError, Appended};
 pub use decide::DecideError;
+pub use editions::{EditionFacts, PushError};
 pub use edits::EditError;
 pub use feed::FeedRun;
 pub use held::{HeldEntry, HeldTotals};
@@ -31,3 +35,4 @@ pub use journals::{Flaw, Verified};
 pub use offices::{Added, Office, OfficeFacts};
 pub use open::{DATABASE, Store, StoreError};
 pub use records::{Line, Totals};
+pub use rollouts::{AbortError, ForOffice};

@@ -1,6 +1,6 @@
 //! The database file: made, opened, checked, and its epoch.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
@@ -14,6 +14,7 @@ use sqlx::sqlite::{
 };
 use sqlx::{Sqlite, SqliteConnection, Transaction};
 use tokio::sync::broadcast;
+use wasl_protocol::edition::Trust;
 use wasl_protocol::id::{EpochId, JournalId, OfficeId};
 use wasl_protocol::keys::{DataKey, UnwrapKey};
 
@@ -22,6 +23,7 @@ use crate::seam::World;
 
 use super::columns::{number, sql_id};
 use super::own;
+use super::rollouts::Watched;
 
 /// The name of the database in the data dir.
 pub const DATABASE: &str = "hq.db";
@@ -80,9 +82,13 @@ struct Inner {
     readers: SqlitePool,
     life: Life,
     unwrap: UnwrapKey,
+    /// Who may sign config.
+    trust: Trust,
     world: World,
     data_keys: Mutex<BTreeMap<JournalId, DataKey>>,
     news: broadcast::Sender<OfficeId>,
+    config_news: broadcast::Sender<OfficeId>,
+    watched: Watched,
 }
 
 /// One life of the database.
@@ -127,10 +133,18 @@ impl Store {
         keys: &HqKeys,
         world: World,
     ) -> Self {
-        let unwrap = keys.unwrap_key().clone();
-        let data_keys = Mutex::new(BTreeMap::new());
-        let news = broadcast::Sender::new(NEWS_WAITING);
-        Self(Arc::new(Inner { writer, readers, life, unwrap, world, data_keys, news }))
+        Self(Arc::new(Inner {
+            writer,
+            readers,
+            life,
+            unwrap: keys.unwrap_key().clone(),
+            trust: Trust::in_one(keys.config_key()),
+            world,
+            data_keys: Mutex::new(BTreeMap::new()),
+            news: broadcast::Sender::new(NEWS_WAITING),
+            config_news: broadcast::Sender::new(NEWS_WAITING),
+            watched: Watched::default(),
+        }))
     }
 
     /// Which life of HQ's database this is.
@@ -146,6 +160,12 @@ impl Store {
     /// Tells of each office whose feed has news that did not come from itself.
     pub fn feed_grew(&self) -> broadcast::Receiver<OfficeId> {
         self.0.news.subscribe()
+    }
+
+    /// Tells of each office for which there may be an edition, or the end of one: see
+    /// [`Store::config_for`].
+    pub fn config_news(&self) -> broadcast::Receiver<OfficeId> {
+        self.0.config_news.subscribe()
     }
 
     /// Ends all connections; what is committed is in the main file then.
@@ -174,6 +194,14 @@ impl Store {
         &self.0.unwrap
     }
 
+    pub(super) fn trust(&self) -> &Trust {
+        &self.0.trust
+    }
+
+    pub(super) fn watched(&self) -> &Watched {
+        &self.0.watched
+    }
+
     pub(super) fn data_keys(&self) -> &Mutex<BTreeMap<JournalId, DataKey>> {
         &self.0.data_keys
     }
@@ -183,6 +211,14 @@ impl Store {
         for office in offices {
             // No session listens: whoever connects next looks at its feed first.
             let _ = self.0.news.send(office);
+        }
+    }
+
+    /// Tells the sessions of these offices to look what there is for them.
+    pub(super) fn tell_config(&self, offices: BTreeSet<OfficeId>) {
+        for office in offices {
+            // No session listens: whoever connects next looks first.
+            let _ = self.0.config_news.send(office);
         }
     }
 

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::ops::Range;
 
+use wasl_protocol::edition::Step;
 use wasl_protocol::entry::{Edit, Genesis, Inadmissible, Log};
 use wasl_protocol::frame::{FORMAT, Frame, Kind};
 use wasl_protocol::id::{Dot, JournalId, OfficeId, Position, RecordId};
@@ -37,6 +38,8 @@ pub(super) enum Says {
     Genesis(Box<Genesis>),
     /// An edit that may be applied.
     Edit(Box<Placed>),
+    /// A step of a config edition's way through the office.
+    Config(Box<Step>),
     /// Nothing that this version applies.
     Held(Held, Option<RecordId>),
 }
@@ -85,18 +88,35 @@ pub(super) fn open(
             Says::Genesis(Box::new(genesis))
         } else {
             let key = key.as_ref().ok_or_else(|| fault("entries", &"no Genesis before them"))?;
-            match edit(&frame, at, journal, &office.id, key) {
-                Ok(edit) => match admit(&edit) {
-                    Ok(()) => Says::Edit(Box::new(edit)),
-                    Err(why) => Says::Held(why, Some(edit.edit.record)),
-                },
-                Err(why) => Says::Held(why, None),
-            }
+            says(&frame, at, journal, &office.id, key)
         };
         items.push(Item { at, frame: range, says });
     }
     let key = key.ok_or_else(|| fault("entries", &"a message without entries"))?;
     Ok(Opened { frames: entries.frames, common, items, key })
+}
+
+/// What a frame behind the first says.
+fn says(frame: &Frame<'_>, at: Position, journal: JournalId, by: &OfficeId, key: &DataKey) -> Says {
+    if frame.kind == Kind::CONFIG {
+        return match step(frame, journal, key) {
+            Ok(step) => Says::Config(Box::new(step)),
+            Err(why) => Says::Held(why, None),
+        };
+    }
+    match edit(frame, at, journal, by, key) {
+        Ok(edit) => match admit(&edit) {
+            Ok(()) => Says::Edit(Box::new(edit)),
+            Err(why) => Says::Held(why, Some(edit.edit.record)),
+        },
+        Err(why) => Says::Held(why, None),
+    }
+}
+
+fn step(frame: &Frame<'_>, journal: JournalId, key: &DataKey) -> Result<Step, Held> {
+    let plain = UNPACKER.with_borrow_mut(|u| frame.open(journal, key, u));
+    let plain = plain.map_err(|_| Held::Undecodable)?;
+    Step::decode(&plain).map_err(|_| Held::Undecodable)
 }
 
 /// Opens the frame of an edit, or says why it cannot be read. What it says is not admitted yet.
