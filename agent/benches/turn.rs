@@ -22,6 +22,7 @@ use wasl_agent::engine::{EngineConfig, VIEW_CACHE_BYTES, birth, start};
 use wasl_agent::intake::Door;
 use wasl_agent::keystore::{Identity, KeyFile};
 use wasl_agent::seam::{Clock, Disk, DiskFile, SystemClock, World};
+use wasl_protocol::edition::Trust;
 use wasl_protocol::frame::{Kind, Sealed};
 use wasl_protocol::id::{EpochId, OfficeId, Position};
 use wasl_protocol::join::Joined;
@@ -202,6 +203,7 @@ fn whole(top: &Path, lines: &[String], callers: usize, slow: Duration) -> Outcom
         epoch: EpochId(1),
         hq_sign_key: hq,
         hq_wrap_key: UnwrapKey::from_secret(&[8; 32]).wrap_key(),
+        trust: Trust::in_one(hq),
         clock: UnixMs(0),
     };
     birth(&world, &identity, &joined)?;
@@ -213,7 +215,7 @@ fn whole(top: &Path, lines: &[String], callers: usize, slow: Duration) -> Outcom
         Ok((runtime, Door { office, handle, world: world.clone() }))
     };
     let run = timed(lines.len(), callers, caller, |(runtime, door), i| {
-        let prepared = door.prepare(lines[i].as_bytes())?;
+        let prepared = door.prepare(Door::draft(lines[i].as_bytes())?);
         runtime.block_on(async {
             door.handle.enroll(prepared).await?.await??;
             Ok(())

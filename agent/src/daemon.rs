@@ -1,7 +1,10 @@
-//! The daemon: the only place that spawns. It starts the engine and the edges round it, and stops
-//! them in order: first intake, then the link, then the engine.
+//! The daemon: the only place that spawns. It starts the engine, the config and the edges round them,
+//! and stops them in order: first intake, then the link, then config, then the engine.
 
-use std::io::{self, IsTerminal as _, Write as _};
+mod gates; // what is watched while an edition is on trial
+mod log; // what is logged
+
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,17 +12,20 @@ use std::time::Duration;
 use sd_notify::NotifyState;
 use serde_json::json;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use wasl_protocol::edition::{AgentVersion, Who};
 
+use crate::config::{self, Config};
 use crate::engine::{self, EngineConfig, EngineError, Handle, Notice, Refused, Running};
 use crate::facts::LinkFacts;
-use crate::intake::{Door, Intake, IntakeError, Listeners, StatusSource, socket_path};
+use crate::intake::{Counts, Door, Intake, IntakeError, Listeners, StatusSource, socket_path};
 use crate::keystore::{Identity, KeyFile, KeySource, KeystoreError, Office};
 use crate::link::{self, Credentials, IdentityError, LinkConfig};
 use crate::seam::{DirLock, LockError, World};
-use crate::settings::{LinkSettings, LogLevel, Settings};
-use crate::status::{self, AgentStatus, IdentityStatus, Known, OfficeStatus, Reporter};
+use crate::settings::Local;
+use crate::status::{self, AgentStatus, IdentityStatus, Known, OfficeStatus, Reporter, Sources};
+use gates::Gates;
 
 /// Parsing and sealing keep two cores busy before the disk is; more threads only cost memory.
 const WORKERS: usize = 2;
@@ -42,8 +48,8 @@ pub struct Options {
     pub dir: PathBuf,
     /// The key file, if one was named.
     pub key_file: Option<PathBuf>,
-    /// The settings in force.
-    pub settings: Settings,
+    /// What is set on this machine.
+    pub local: Local,
 }
 
 /// Why the daemon does not run, or not on.
@@ -75,7 +81,7 @@ pub enum DaemonError {
 /// Runs until SIGTERM or SIGINT, or until the journal's disk fails.
 pub fn run(options: Options) -> Result<(), DaemonError> {
     socket_path(&options.dir)?;
-    log(options.settings.log.level);
+    let level = log::start();
     let world = World::real();
     let key = KeyFile::locate(&options.dir, options.key_file.as_deref())?;
     let identity = Identity::load(&world, &options.dir, &key)?;
@@ -83,7 +89,7 @@ pub fn run(options: Options) -> Result<(), DaemonError> {
     let _lock = DirLock::take(&options.dir)?;
     let config = EngineConfig {
         hq: office.hq.verify_key,
-        view_cache_bytes: options.settings.view.cache_mib * BYTES_PER_MIB,
+        view_cache_bytes: options.local.machine.view.cache_mib * BYTES_PER_MIB,
     };
     let Running { handle, thread } = engine::start(&world, &identity, config, &mut tell)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -92,7 +98,7 @@ pub fn run(options: Options) -> Result<(), DaemonError> {
         .enable_all()
         .build()?;
     let parts = Parts { options, world, key, identity, office, handle };
-    let served = runtime.block_on(parts.serve());
+    let served = runtime.block_on(parts.serve(level));
     runtime.shutdown_background();
     // An engine that failed says best why; one that panicked cannot say what it stored.
     thread.join().map_err(|_| DaemonError::EngineGone)??;
@@ -120,20 +126,6 @@ fn tell(notice: Notice) {
     }
 }
 
-fn log(level: LogLevel) {
-    let level = match level {
-        LogLevel::Error => tracing::Level::ERROR,
-        LogLevel::Warn => tracing::Level::WARN,
-        LogLevel::Info => tracing::Level::INFO,
-        LogLevel::Debug => tracing::Level::DEBUG,
-        LogLevel::Trace => tracing::Level::TRACE,
-    };
-    let ansi = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let log = tracing_subscriber::fmt().with_writer(io::stderr).with_ansi(ansi);
-    // A process that logs already goes on as it does.
-    let _ = log.with_max_level(level).try_init();
-}
-
 struct Parts {
     options: Options,
     world: World,
@@ -144,12 +136,19 @@ struct Parts {
 }
 
 impl Parts {
-    async fn serve(self) -> Result<(), DaemonError> {
+    async fn serve(self, level: Option<log::Level>) -> Result<(), DaemonError> {
         let (terminate, interrupt) =
             (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         let credentials =
             Credentials::new(&self.identity.transport_secret(), self.office.hq.transport)?;
-        let http = self.options.settings.intake.http;
+        let (stop_config, config_stops) = watch::channel(false);
+        // Before anything is taken in: what is in force decides how.
+        let (config, configuring) =
+            Config::start(self.config_start(&credentials), config_stops).await;
+        if let Some(level) = level {
+            tokio::spawn(level.follow(config.in_force()));
+        }
+        let http = self.options.local.machine.intake_http;
         let listeners = Listeners::open(&self.options.dir, http).await?;
         let ready = self.ready_line(&listeners);
 
@@ -158,14 +157,29 @@ impl Parts {
         let (kicks, kicked) = watch::channel(0);
         let (publish, link_state) = watch::channel(LinkFacts::default());
         let known = self.known(&credentials);
-        let facts = self.handle.facts();
+        let sources = Sources {
+            facts: self.handle.facts(),
+            link: link_state,
+            config: config.facts(),
+            in_force: config.in_force(),
+        };
         let (dir, world) = (self.options.dir.clone(), self.world.clone());
-        let reporter = Arc::new(Reporter::new(known, dir, facts, link_state, world));
-        let intake = self.intake(kicks, status_source(&reporter), intake_stops.clone());
+        let reporter = Arc::new(Reporter::new(known, dir, sources, world));
+        let intake = Intake {
+            door: self.door(),
+            kicks,
+            status: status_source(&reporter),
+            stop: intake_stops.clone(),
+            in_force: config.in_force(),
+            config: config.clone(),
+            counts: Arc::default(),
+        };
+        let gates = self.gates(&config, &listeners, &intake.counts);
 
         let serving = tokio::spawn(listeners.serve(intake.router(), intake_stops));
-        let config = self.link_config(credentials);
-        let linking = tokio::spawn(link::run(config, publish, kicked, rest_stops.clone()));
+        let watching = tokio::spawn(gates.watch(rest_stops.clone()));
+        let link = self.link_config(credentials, config);
+        let linking = tokio::spawn(link::run(link, publish, kicked, rest_stops.clone()));
         let runtime_dir = std::env::var_os("RUNTIME_DIRECTORY").map(PathBuf::from);
         let place = status::place(&self.options.dir, runtime_dir.as_deref());
         let writing = tokio::spawn(async move { reporter.keep(&place, rest_stops).await });
@@ -180,6 +194,9 @@ impl Parts {
         let _ = stop_rest.send(true);
         finish("link", linking).await;
         finish("status", writing).await;
+        finish("gates", watching).await;
+        let _ = stop_config.send(true);
+        finish("config", configuring).await;
         self.handle.stop().await;
         ended
     }
@@ -215,44 +232,55 @@ impl Parts {
                 key: data_encoding::HEXLOWER.encode(&key[..KEY_SHOWN_BYTES]),
                 key_store: key_store.to_owned(),
             },
-            settings: self.options.settings.clone(),
         }
     }
 
-    fn intake(
-        &self,
-        kicks: watch::Sender<u64>,
-        status: StatusSource,
-        stop: watch::Receiver<bool>,
-    ) -> Intake {
-        Intake {
-            door: Door {
-                office: self.office.id.clone(),
-                handle: self.handle.clone(),
-                world: self.world.clone(),
-            },
-            kicks,
-            status,
-            stop,
-            waiting: Semaphore::new(self.options.settings.intake.max_waiting),
+    fn door(&self) -> Door {
+        Door {
+            office: self.office.id.clone(),
+            handle: self.handle.clone(),
+            world: self.world.clone(),
         }
     }
 
-    fn link_config(&self, credentials: Credentials) -> LinkConfig {
-        let LinkSettings { heartbeat_s, backoff_min_ms, backoff_max_s, connect_timeout_s } =
-            self.options.settings.link.clone();
+    fn gates(&self, config: &Config, listeners: &Listeners, counts: &Arc<Counts>) -> Gates {
+        Gates {
+            config: config.clone(),
+            engine: self.handle.facts(),
+            counts: counts.clone(),
+            socket: listeners.socket().to_owned(),
+            http: listeners.http(),
+        }
+    }
+
+    fn config_start(&self, credentials: &Credentials) -> config::Start {
+        let agent = env!("CARGO_PKG_VERSION").parse();
+        let who = Who {
+            trust: self.office.trust.clone(),
+            office: self.office.id.clone(),
+            agent: agent.unwrap_or(AgentVersion(0, 0, 0)),
+        };
+        config::Start {
+            world: self.world.clone(),
+            dir: self.options.dir.clone(),
+            engine: self.handle.clone(),
+            who,
+            joined: self.office.hq.endpoints.clone(),
+            tighten: self.options.local.tighten.clone(),
+            reach: link::reach(credentials),
+        }
+    }
+
+    fn link_config(&self, credentials: Credentials, config: Config) -> LinkConfig {
         LinkConfig {
             world: self.world.clone(),
             handle: self.handle.clone(),
+            config,
             office: self.office.id.clone(),
             credentials,
             sign_key: self.identity.sign_key(),
             hq_sign_key: self.office.hq.verify_key,
-            endpoints: self.office.hq.endpoints.clone(),
-            heartbeat: Duration::from_secs(heartbeat_s),
-            backoff_min: Duration::from_millis(backoff_min_ms),
-            backoff_max: Duration::from_secs(backoff_max_s),
-            connect_timeout: Duration::from_secs(connect_timeout_s),
+            joined: self.office.hq.endpoints.clone(),
         }
     }
 

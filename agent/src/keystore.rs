@@ -224,6 +224,7 @@ fn data_key(bytes: &mut [u8; 32]) -> DataKey {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use wasl_protocol::edition::Trust;
     use wasl_protocol::id::EpochId;
     use wasl_protocol::keys::{VerifyKey, WrapKey};
     use wasl_protocol::units::UnixMs;
@@ -236,6 +237,7 @@ mod tests {
             epoch: EpochId(9),
             hq_sign_key: VerifyKey([1; 32]),
             hq_wrap_key: WrapKey([2; 32]),
+            trust: Trust::in_one(VerifyKey([6; 32])),
             clock: UnixMs(0),
         }
     }
@@ -268,8 +270,26 @@ mod tests {
         let identity = Identity::load(&world, &dir, &key).unwrap();
         assert_eq!(Office::load(&world, &identity).unwrap(), office);
         assert_eq!((office.name_ar.as_str(), office.hq.transport), ("النصر", hq));
+        assert_eq!(office.trust, joined().trust);
         let twice = identity.joined(&world, &joined(), hq, &endpoints);
         assert!(matches!(twice, Err(KeystoreError::AlreadyJoined { .. })));
+    }
+
+    #[test]
+    fn an_office_that_joined_before_there_was_config_trusts_nobody_with_it() {
+        let (_top, dir, key) = place();
+        let world = World::real();
+        let identity = Identity::create(&world, &dir, &key).unwrap();
+        identity.joined(&world, &joined(), TransportKey([3; 32]), &[]).unwrap();
+        let path = dir.join("office.json");
+        let mut old: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        for name in ["fleet", "config_keys", "config_threshold"] {
+            assert!(old.as_object_mut().unwrap().remove(name).is_some(), "{name}");
+        }
+        std::fs::write(&path, old.to_string()).unwrap();
+        let office = Office::load(&world, &identity).unwrap();
+        assert_eq!((office.trust.keys.len(), office.trust.threshold), (0, 0));
     }
 
     #[test]

@@ -9,7 +9,8 @@ pub mod journal; // the append-only logs: journal and inbox
 pub mod view; // the fold of both, in sled
 pub mod engine; // one thread, in turns
 pub mod facts; // what the link tells of itself
-pub mod settings; // the settings file
+pub mod settings; // what is set on this machine
+pub mod config; // the config in force, and the way from one edition to the next
 pub mod link; // QUIC to HQ: dial, join, pump, pace
 pub mod intake; // HTTP for workstations and for our own command line
 pub mod status; // what ops see

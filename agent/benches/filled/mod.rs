@@ -7,6 +7,7 @@ use tokio::sync::oneshot;
 use wasl_agent::engine::{Engine, EngineConfig, Input, Prepared, VIEW_CACHE_BYTES, birth, open};
 use wasl_agent::keystore::{Identity, KeyFile};
 use wasl_agent::seam::World;
+use wasl_protocol::edition::Trust;
 use wasl_protocol::frame::{Kind, Sealed};
 use wasl_protocol::id::{EpochId, JournalId, OfficeId, RecordId};
 use wasl_protocol::join::Joined;
@@ -44,6 +45,7 @@ impl Filled {
             epoch: EpochId(1),
             hq_sign_key: hq.verify_key(),
             hq_wrap_key: UnwrapKey::from_secret(&[8; 32]).wrap_key(),
+            trust: Trust::in_one(hq.verify_key()),
             clock: UnixMs(0),
         };
         let journal = birth(&world, &identity, &joined)?;

@@ -12,6 +12,8 @@ mod imports; // who brought an edition by hand, and waits
 mod driver; // does what the machine wants
 
 #[cfg(test)]
+pub(crate) mod sample; // editions for tests
+#[cfg(test)]
 mod tests; // an office's real journal and slots, and the power cut
 
 pub use driver::{Reach, Start};

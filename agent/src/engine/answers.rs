@@ -60,7 +60,7 @@ pub(super) fn refuse(input: Input, why: &Refused) {
         Input::Enroll { answer, .. } => {
             let _ = answer.send(Err(why.clone()));
         }
-        Input::Change { answer, .. } => {
+        Input::Change { answer, .. } | Input::ConfigStep { answer, .. } => {
             let _ = answer.send(Err(why.clone()));
         }
         Input::Stop { answer } => {

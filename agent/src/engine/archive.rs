@@ -1,5 +1,6 @@
 //! The records of a stopped daemon: its logs, folded in memory. Nothing on disk is changed.
 
+use wasl_protocol::edition::ConfigState;
 use wasl_protocol::id::RecordId;
 use wasl_protocol::keys::VerifyKey;
 use wasl_protocol::record::{Act, Origin, RecordState, Value};
@@ -31,6 +32,11 @@ impl Archive {
         let mut rows = Rows::new(Box::new(MemoryView::new(logs.empty_meta())))?;
         replay(&mut logs, &mut rows, &mut |_, _| {})?;
         Ok(Self { store: Store { logs, rows, place: None }, receipts })
+    }
+
+    /// Where the config steps in the journal leave the office.
+    pub fn config(&self) -> &ConfigState {
+        self.store.rows.notes.config()
     }
 
     /// One record.

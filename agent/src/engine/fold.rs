@@ -44,6 +44,7 @@ pub(super) fn fold(
             rows.notes.newer(seq, record);
         }
         Item::Cursor(cursor) => rows.cursor(cursor),
+        Item::Config(step) => rows.notes.step(&step),
         Item::Nothing => {}
         Item::Unreadable(seq) => {
             tracing::error!(%seq, "an entry does not open: it is kept and not folded");

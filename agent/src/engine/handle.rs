@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot, watch};
+use wasl_protocol::edition::{ConfigState, Step};
 use wasl_protocol::entry::{Cursor, PostDigest};
 use wasl_protocol::frame::Sealed;
 use wasl_protocol::id::{Dot, FormNumber, JournalId, OfficeId, Position, RecordId};
@@ -178,6 +179,8 @@ pub struct Facts {
     pub closed: Option<Refused>,
     /// Set when HQ's chain and ours differ where they should agree.
     pub fork: Option<Seq>,
+    /// Where the config steps in our journal leave this office.
+    pub config: ConfigState,
 }
 
 /// The edges' handle. Cheap to clone.
@@ -228,6 +231,12 @@ impl Handle {
     /// Corrects a record; answers where the edit is, after the fsync.
     pub async fn change(&self, change: Change) -> Result<Position, Refused> {
         self.ask(|answer| Input::Change { change: Box::new(change), answer }).await?
+    }
+
+    /// Journals a step of an edition's way; answers after the fsync.
+    pub async fn config_step(&self, step: &Step) -> Result<Position, Refused> {
+        let step = Box::new(step.clone());
+        self.ask(|answer| Input::ConfigStep { step, answer }).await?
     }
 
     /// One record.

@@ -1,6 +1,7 @@
 //! What the edges ask of the engine.
 
 use tokio::sync::oneshot;
+use wasl_protocol::edition::Step;
 use wasl_protocol::entry::Cursor;
 use wasl_protocol::id::{JournalId, Position, RecordId};
 use wasl_protocol::news::SignedNews;
@@ -20,6 +21,10 @@ pub enum Input {
     },
     Change {
         change: Box<Change>,
+        answer: oneshot::Sender<Result<Position, Refused>>,
+    },
+    ConfigStep {
+        step: Box<Step>,
         answer: oneshot::Sender<Result<Position, Refused>>,
     },
     News {

@@ -1,6 +1,7 @@
 //! What an entry does to the view, without the values it carries.
 
 use wasl_protocol::codec;
+use wasl_protocol::edition::Step as ConfigStep;
 use wasl_protocol::entry::{Cursor, Edit, Opening};
 use wasl_protocol::frame::{Frame, Kind};
 use wasl_protocol::id::{Dot, GroupName, JournalId, RecordId, Tag};
@@ -27,6 +28,8 @@ pub(super) enum Item {
     Newer { seq: Seq, record: Option<RecordId> },
     /// How far HQ's feed has been taken.
     Cursor(Cursor),
+    /// A step of an edition's way, in our journal.
+    Config(Box<ConfigStep>),
     /// Nothing for the view.
     Nothing,
     /// It does not open or decode: kept, and not folded.
@@ -97,6 +100,9 @@ pub(super) fn open(
         Kind::CURSOR => plain(&step.frame, log, key, unpacker)
             .and_then(|plain| codec::decode(&plain).ok())
             .map(Item::Cursor),
+        Kind::CONFIG => plain(&step.frame, log, key, unpacker)
+            .and_then(|plain| ConfigStep::decode(&plain).ok())
+            .map(|step| Item::Config(Box::new(step))),
         _ => None,
     };
     opened.unwrap_or(Item::Unreadable(seq))

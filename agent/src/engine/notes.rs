@@ -1,8 +1,9 @@
-//! What HQ said beside states, in memory: what it holds of ours, and what we cannot read. A fold of
-//! the inbox alone, so its order is the inbox's.
+//! What the logs say beside states, in memory. Of the inbox: what HQ holds of ours, and what we
+//! cannot read. Of the journal: where its config steps leave the office.
 
 use std::collections::BTreeMap;
 
+use wasl_protocol::edition::{ConfigState, Step};
 use wasl_protocol::id::{Dot, RecordId};
 use wasl_protocol::news::{Fate, What};
 use wasl_protocol::units::Seq;
@@ -21,6 +22,7 @@ pub(super) struct Notes {
     refused: u64,
     /// The newest entry of the inbox that cannot be read, by the record that it is about.
     newer: BTreeMap<Option<RecordId>, Seq>,
+    config: ConfigState,
     changed: BTreeMap<Seq, Option<Note>>,
 }
 
@@ -32,6 +34,7 @@ impl Notes {
             match note {
                 Note::Newer(record) => notes.newer(seq, record),
                 Note::Fate(fate, record) => notes.fate(seq, fate, record),
+                Note::Config(state) => notes.config = state,
             }
         }
         notes.changed.clear();
@@ -78,6 +81,17 @@ impl Notes {
             *of = Some(record);
             self.changed.insert(*seq, Some(Note::Fate(fate.clone(), *of)));
         }
+    }
+
+    /// The next config step of the journal.
+    pub(super) fn step(&mut self, step: &Step) {
+        self.config.fold(step);
+        self.changed.insert(Note::OF_JOURNAL, Some(Note::Config(self.config.clone())));
+    }
+
+    /// Where the config steps so far leave the office.
+    pub(super) fn config(&self) -> &ConfigState {
+        &self.config
     }
 
     fn forget(&mut self, seq: Seq) {

@@ -48,6 +48,7 @@ impl Engine {
             }
             Input::Enroll { .. }
             | Input::Change { .. }
+            | Input::ConfigStep { .. }
             | Input::News { .. }
             | Input::Acked { .. }
             | Input::Forked { .. }

@@ -6,6 +6,7 @@ use std::collections::btree_map::Entry;
 use std::path::Path;
 
 use wasl_protocol::codec;
+use wasl_protocol::edition::Step;
 use wasl_protocol::entry::{Edit, Log as Purpose};
 use wasl_protocol::frame::{Frame, Kind};
 use wasl_protocol::id::{Dot, GroupName, OfficeId, Position};
@@ -152,7 +153,13 @@ impl Logs {
         if seq == Seq(1) {
             return Ok(Some(self.journal.genesis()?.born_at));
         }
-        Ok(self.own_edit(seq)?.map(|own| own.edit.at))
+        let Some((bytes, _)) = self.journal.entry(seq)? else { return Ok(None) };
+        let Ok(frame) = Frame::parse(&bytes) else { return Ok(None) };
+        let plain = item::plain(&frame, self.journal.id(), &self.journal_key, &mut Unpacker::new());
+        Ok(plain.and_then(|plain| match frame.kind {
+            Kind::CONFIG => Step::decode(&plain).ok().map(|step| step.at),
+            _ => Edit::decode(&plain).ok().map(|edit| edit.at),
+        }))
     }
 }
 

@@ -1,5 +1,6 @@
 //! What the engine promises, turn by turn and start by start, on real files.
 
+mod config; // steps of editions
 mod place; // an office in a temporary folder, and a disk that fails on demand
 mod mixed; // any mix of it, folded again
 mod news; // grants that end, fates, histories

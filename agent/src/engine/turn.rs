@@ -4,8 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use tokio::sync::{oneshot, watch};
+use wasl_protocol::edition::Step;
 use wasl_protocol::entry::Opening;
-use wasl_protocol::frame::Sealed;
+use wasl_protocol::frame::{Kind, Sealed};
 use wasl_protocol::id::{Dot, GroupName, Position, RecordId};
 use wasl_protocol::keys::DataKey;
 use wasl_protocol::pack::Packer;
@@ -63,11 +64,12 @@ struct Measured {
 impl Engine {
     pub(super) fn new(world: World, store: Store, receipts: Receipts) -> Self {
         let (tell, _) = watch::channel(Arc::default());
+        let facts = Facts { config: store.rows.notes.config().clone(), ..Facts::default() };
         let mut engine = Self {
             world,
             store,
             receipts,
-            facts: Facts::default(),
+            facts,
             tell,
             packer: Packer::new(),
             gauge: Gauge::default(),
@@ -175,6 +177,16 @@ impl Engine {
                 };
                 answers.changed(answer, changed);
             }
+            Input::ConfigStep { step, answer } => {
+                let written = match self.config_step(*step) {
+                    Ok(written) => written,
+                    Err(e) => {
+                        answers.changed(answer, Err(Refused::Poisoned));
+                        return Err(e);
+                    }
+                };
+                answers.changed(answer, written);
+            }
             Input::News { news, upto, answer } => {
                 if self.news(&news, upto)? {
                     answers.stored(answer);
@@ -220,7 +232,20 @@ impl Engine {
         Ok(appended)
     }
 
-    /// Links an edit behind the journal's last entry; durable after the commit.
+    fn config_step(&mut self, step: Step) -> Result<Result<Position, Refused>, EngineError> {
+        let (id, random) = (self.store.logs.journal.id(), self.world.entropy.random());
+        let (plain, key) = (step.encode(), &self.store.logs.journal_key);
+        let sealed = Sealed::new(id, Kind::CONFIG, &plain, key, &mut self.packer, random);
+        let appended = self.append(&sealed, &VersionVector::default())?;
+        if let Ok(position) = appended {
+            self.fold(Item::Config(Box::new(step)))?;
+            self.store.rows.journal_folded(position);
+            self.facts.config = self.store.rows.notes.config().clone();
+        }
+        Ok(appended)
+    }
+
+    /// Links an entry behind the journal's last one; durable after the commit.
     fn append(
         &mut self,
         sealed: &Sealed,

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
+use wasl_protocol::edition::{FleetId, Trust};
 use wasl_protocol::id::{EpochId, OfficeId};
 use wasl_protocol::join::{Joined, TransportKey};
 use wasl_protocol::keys::{VerifyKey, WrapKey};
@@ -22,6 +23,8 @@ pub struct Office {
     pub name_en: String,
     /// Headquarters.
     pub hq: Hq,
+    /// Who may sign config. An office that joined before there was config trusts nobody with it.
+    pub trust: Trust,
 }
 
 /// Headquarters, as joining showed it.
@@ -55,6 +58,12 @@ struct Written {
     hq_wrap_key: String,
     hq_endpoints: Vec<String>,
     hq_epoch: String,
+    #[serde(default)]
+    fleet: String,
+    #[serde(default)]
+    config_keys: Vec<String>,
+    #[serde(default)]
+    config_threshold: u8,
 }
 
 impl Office {
@@ -97,6 +106,9 @@ impl Office {
             hq_wrap_key: HEXLOWER.encode(&joined.hq_wrap_key.0),
             hq_endpoints: endpoints.to_vec(),
             hq_epoch: joined.epoch.to_string(),
+            fleet: joined.trust.fleet.to_string(),
+            config_keys: joined.trust.keys.iter().map(|key| HEXLOWER.encode(&key.0)).collect(),
+            config_threshold: joined.trust.threshold,
         };
         let path = dir.join(FILE);
         let mut text = serde_json::to_vec_pretty(&written).expect("text fields always serialise");
@@ -116,7 +128,20 @@ impl Written {
             endpoints: self.hq_endpoints,
             epoch: self.hq_epoch.parse().ok()?,
         };
+        let keys = self.config_keys.iter().map(|hex| key(hex).map(VerifyKey));
+        let trust = Trust {
+            fleet: fleet(&self.fleet)?,
+            keys: keys.collect::<Option<_>>()?,
+            threshold: self.config_threshold,
+        };
         let id = self.id.parse().ok()?;
-        Some(Office { id, name_ar: self.name_ar, name_en: self.name_en, hq })
+        Some(Office { id, name_ar: self.name_ar, name_en: self.name_en, hq, trust })
     }
+}
+
+fn fleet(hex: &str) -> Option<FleetId> {
+    if hex.is_empty() {
+        return Some(FleetId([0; 16]));
+    }
+    Some(FleetId(HEXLOWER.decode(hex.as_bytes()).ok()?.try_into().ok()?))
 }

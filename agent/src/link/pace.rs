@@ -11,13 +11,14 @@ use backoff::{ExponentialBackoff, ExponentialBackoffBuilder};
 /// How long to wait after each failure in a row.
 #[derive(Debug)]
 pub(super) struct Pace {
+    bounds: (Duration, Duration),
     backoff: ExponentialBackoff,
     failures: u32,
 }
 
 impl Pace {
     /// The first wait is somewhere in 0 to twice `first`, the later ones in 0 to `cap`.
-    pub(super) fn new(first: Duration, cap: Duration) -> Self {
+    pub(super) fn new((first, cap): (Duration, Duration)) -> Self {
         let backoff = ExponentialBackoffBuilder::new()
             .with_initial_interval(first)
             // The crate draws from "interval plus or minus itself": full jitter of twice of it.
@@ -26,7 +27,14 @@ impl Pace {
             .with_multiplier(2.0)
             .with_max_elapsed_time(None)
             .build();
-        Self { backoff, failures: 0 }
+        Self { bounds: (first, cap), backoff, failures: 0 }
+    }
+
+    /// Other bounds from now on: waits grow from the first one again.
+    pub(super) fn adapt(&mut self, bounds: (Duration, Duration)) {
+        if bounds != self.bounds {
+            *self = Self { failures: self.failures, ..Self::new(bounds) };
+        }
     }
 
     /// How long to wait now that an attempt has failed; not less than `at_least`.
@@ -63,7 +71,7 @@ mod tests {
     fn draws(failure: usize) -> Vec<Duration> {
         (0..200)
             .map(|_| {
-                let mut pace = Pace::new(FIRST, CAP);
+                let mut pace = Pace::new((FIRST, CAP));
                 for _ in 0..failure {
                     pace.failed(Duration::ZERO);
                 }
@@ -84,7 +92,7 @@ mod tests {
 
     #[test]
     fn what_hq_asks_for_is_a_minimum() {
-        let mut pace = Pace::new(FIRST, CAP);
+        let mut pace = Pace::new((FIRST, CAP));
         for _ in 0..50 {
             assert!(pace.failed(Duration::from_secs(90)) >= Duration::from_secs(90));
         }
@@ -92,7 +100,7 @@ mod tests {
 
     #[test]
     fn a_session_that_lived_makes_the_next_wait_a_first_one() {
-        let mut pace = Pace::new(FIRST, CAP);
+        let mut pace = Pace::new((FIRST, CAP));
         for _ in 0..20 {
             pace.failed(Duration::ZERO);
         }
@@ -100,5 +108,20 @@ mod tests {
         pace.reset();
         assert_eq!(pace.failures(), 0);
         assert!(pace.failed(Duration::ZERO) <= 2 * FIRST + ROUNDING);
+    }
+
+    #[test]
+    fn other_bounds_count_from_the_next_wait_on_and_the_same_ones_change_nothing() {
+        let mut pace = Pace::new((FIRST, CAP));
+        for _ in 0..20 {
+            pace.failed(Duration::ZERO);
+        }
+        pace.adapt((FIRST, CAP));
+        let far = (0..50).map(|_| pace.failed(Duration::ZERO)).max().unwrap();
+        assert!(far > 4 * FIRST, "{far:?}");
+        pace.adapt((FIRST, FIRST * 2));
+        assert_eq!(pace.failures(), 70);
+        let draws: Vec<_> = (0..50).map(|_| pace.failed(Duration::ZERO)).collect();
+        assert!(draws.iter().all(|d| *d <= FIRST * 2 + ROUNDING), "{draws:?}");
     }
 }

@@ -9,6 +9,7 @@ use quinn::{Connection, Endpoint, ServerConfig};
 use rcgen::{CertificateParams, KeyPair, PublicKeyData as _, date_time_ymd};
 use rustls::pki_types::PrivatePkcs8KeyDer;
 use wasl_protocol::codec;
+use wasl_protocol::edition::Trust;
 use wasl_protocol::id::EpochId;
 use wasl_protocol::join::{
     ALPN, ALPN_JOIN, JoinRefusal, JoinRequest, JoinToken, Joined, TransportKey, encode_answer,
@@ -19,7 +20,7 @@ use wasl_protocol::wire::{Bye, ByeCode};
 
 use super::dial::{Line, close, dial};
 use super::identity::{Credentials, PKCS8_ED25519};
-use super::{Failure, JoinError, Keys, join};
+use super::{Failure, JoinError, Keys, join, reach};
 
 /// Long enough on one machine.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
@@ -122,6 +123,7 @@ pub(super) fn joined(office: &str) -> Joined {
         epoch: EpochId(1),
         hq_sign_key: VerifyKey([4; 32]),
         hq_wrap_key: WrapKey([5; 32]),
+        trust: Trust::in_one(VerifyKey([6; 32])),
         clock: UnixMs(0),
     }
 }
@@ -226,4 +228,18 @@ async fn a_token_of_another_hq_is_told_from_a_link_that_is_down() {
     };
     let (error, ()) = tokio::join!(join(&token, keys(&sign_key)), accept);
     assert!(matches!(error, Err(JoinError::OtherHq { .. })), "{error:?}");
+}
+
+#[tokio::test]
+async fn hq_is_there_where_its_key_is_and_nowhere_else() {
+    let (here, other) = (Hq::new(9, ALPN_JOIN), Hq::new(8, ALPN_JOIN));
+    let look = reach(&Credentials::new(&OFFICE, here.key).unwrap());
+    let accept = async |hq: &Hq| {
+        let _ = hq.endpoint.accept().await.unwrap().await;
+    };
+    let (found, ()) = tokio::join!(look(here.address().to_string()), accept(&here));
+    assert!(found);
+    let (found, ()) = tokio::join!(look(other.address().to_string()), accept(&other));
+    assert!(!found);
+    assert!(!look("no port".to_owned()).await);
 }

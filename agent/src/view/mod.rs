@@ -53,7 +53,7 @@ impl Meta {
 pub struct Batch {
     /// Rows, new or in place of what they were.
     pub rows: BTreeMap<RecordId, Row>,
-    /// Notes by the inbox entry that brought them; none: it is taken away.
+    /// Notes by their names; none: it is taken away.
     pub notes: BTreeMap<Seq, Option<Note>>,
 }
 

@@ -1,11 +1,12 @@
-//! What the inbox says beside states, and its bytes: each note is named by the inbox entry that
-//! brought it.
+//! What the logs say beside states, and its bytes: each note is named by the inbox entry that
+//! brought it; the one note that is of the journal by [`Note::OF_JOURNAL`].
 
 use wasl_protocol::codec;
+use wasl_protocol::edition::ConfigState;
 use wasl_protocol::id::{Dot, RecordId};
 use wasl_protocol::news::{Fate, Held, What};
 use wasl_protocol::private::Private;
-use wasl_protocol::units::UnixMs;
+use wasl_protocol::units::{Seq, UnixMs};
 
 use super::ViewError;
 
@@ -16,19 +17,26 @@ pub enum Note {
     Newer(Option<RecordId>),
     /// An entry that HQ holds or refused, and of which record it is, where that is known.
     Fate(Fate, Option<RecordId>),
+    /// Where the config steps of our journal leave the office.
+    Config(ConfigState),
 }
 
 /// A note's form before it is sealed: the record, and of a fate its dot, its time, a word and what
-/// belongs to it.
-type Packed = (Option<RecordId>, Option<(Dot, UnixMs, String, Option<Dot>, String)>);
+/// belongs to it; of the config its bytes.
+type Packed = (Option<RecordId>, Option<PackedFate>, Option<Vec<u8>>);
+type PackedFate = (Dot, UnixMs, String, Option<Dot>, String);
 
 const RELEASED: &str = "released";
 const REFUSED: &str = "refused";
 
 impl Note {
+    /// The name of the note that follows from the journal: no entry of an inbox has this number.
+    pub const OF_JOURNAL: Seq = Seq(0);
+
     pub(super) fn encode(&self) -> Vec<u8> {
         let packed: Packed = match self {
-            Self::Newer(record) => (*record, None),
+            Self::Newer(record) => (*record, None, None),
+            Self::Config(state) => (None, None, Some(state.encode())),
             Self::Fate(Fate { dot, at, what }, record) => {
                 let (word, waits_for, reason) = match what {
                     What::Held(Held::WaitsFor(dot)) => ("waits", Some(*dot), ""),
@@ -36,14 +44,18 @@ impl Note {
                     What::Released => (RELEASED, None, ""),
                     What::Refused { reason } => (REFUSED, None, reason.as_str()),
                 };
-                (*record, Some((*dot, *at, word.to_owned(), waits_for, reason.to_owned())))
+                let fate = (*dot, *at, word.to_owned(), waits_for, reason.to_owned());
+                (*record, Some(fate), None)
             }
         };
         codec::encode(&packed)
     }
 
     pub(super) fn decode(bytes: &[u8]) -> Result<Self, ViewError> {
-        let (record, fate): Packed = codec::decode(bytes).map_err(|_| ViewError::Row)?;
+        let (record, fate, config): Packed = codec::decode(bytes).map_err(|_| ViewError::Row)?;
+        if let Some(config) = config {
+            return Ok(Self::Config(ConfigState::decode(&config).map_err(|_| ViewError::Row)?));
+        }
         let Some((dot, at, word, waits_for, reason)) = fate else { return Ok(Self::Newer(record)) };
         let what = match word.as_str() {
             RELEASED => What::Released,
@@ -57,8 +69,8 @@ impl Note {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use wasl_protocol::edition::{EditionHash, Phase, Serial, Step};
     use wasl_protocol::id::JournalId;
-    use wasl_protocol::units::Seq;
 
     #[test]
     fn every_note_comes_back_and_bytes_cut_short_are_refused() {
@@ -72,7 +84,11 @@ mod tests {
         ];
         let fates = whats.map(|what| Note::Fate(Fate { dot, at: UnixMs(5), what }, None));
         let record = Some(RecordId([3; 16]));
-        for note in fates.into_iter().chain([Note::Newer(record), Note::Newer(None)]) {
+        let (serial, hash) = (Serial(7), EditionHash([1; 32]));
+        let mut config = ConfigState::default();
+        config.fold(&Step { serial, hash, at: UnixMs(5), phase: Phase::Committed });
+        let others = [Note::Newer(record), Note::Newer(None), Note::Config(config)];
+        for note in fates.into_iter().chain(others) {
             let bytes = note.encode();
             assert_eq!(Note::decode(&bytes).unwrap(), note);
             assert!(Note::decode(&bytes[..bytes.len() - 1]).is_err());

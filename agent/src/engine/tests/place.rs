@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use tokio::sync::oneshot;
+use wasl_protocol::edition::Trust;
 use wasl_protocol::entry::Edit;
 use wasl_protocol::frame::{Kind, Sealed};
 use wasl_protocol::id::{Dot, EpochId, OfficeId, Position, RecordId, Tag};
@@ -119,6 +120,11 @@ pub(super) fn office() -> OfficeId {
     "nasr".parse().unwrap()
 }
 
+/// What signs config.
+pub(super) fn config_key() -> SignKey {
+    SignKey::from_secret(&[6; 32])
+}
+
 impl Place {
     pub(super) fn new() -> Self {
         let top = tempfile::tempdir().unwrap();
@@ -135,6 +141,7 @@ impl Place {
             epoch: EpochId(1),
             hq_sign_key: hq.verify_key(),
             hq_wrap_key: UnwrapKey::from_secret(&[8; 32]).wrap_key(),
+            trust: Trust::in_one(config_key().verify_key()),
             clock: UnixMs(0),
         };
         birth(&world, &identity, &joined).unwrap();

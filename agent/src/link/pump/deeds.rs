@@ -5,7 +5,7 @@ use wasl_protocol::session::office::{Input, Output};
 use wasl_protocol::units::MonoMs;
 use wasl_protocol::wire::{Bye, ByeCode, Hello, Message, Report, Welcome};
 
-use super::keep::keep;
+use super::keep::{check_abort, keep};
 use super::{ENTRIES_WAITING, Pump, Read};
 use crate::engine::Facts;
 use crate::link::LinkConfig;
@@ -34,7 +34,8 @@ impl Pump<'_> {
                     self.lived = true;
                     self.config.handle.acked(ack, self.config.world.clock.unix()).await?;
                 }
-                Output::Welcomed(welcome) => self.welcomed(&welcome),
+                Output::Welcomed(welcome) => self.welcomed(&welcome).await,
+                Output::Config(message) => self.config(message).await?,
                 Output::Store(states) => self.to_store.push_back(states),
                 Output::Forked { journal, common } => {
                     tracing::error!(%journal, %common, "HQ's journal and ours differ");
@@ -46,9 +47,24 @@ impl Pump<'_> {
         }
     }
 
-    fn welcomed(&self, welcome: &Welcome) {
+    async fn welcomed(&mut self, welcome: &Welcome) {
         tracing::info!(epoch = %welcome.epoch, "HQ has welcomed us");
         self.board.up(self.connection.rtt(), welcome.clock);
+        self.config.config.clock(welcome.clock).await;
+        self.config.config.session(true).await;
+    }
+
+    /// Hands on what HQ says of the config. An edition carries its own signatures.
+    async fn config(&mut self, message: Message) -> Result<(), Failure> {
+        match message {
+            Message::Edition(offer) => self.config.config.offer(offer.bytes).await,
+            Message::Abort(abort) => {
+                check_abort(&abort, &self.config.hq_sign_key)?;
+                self.config.config.aborted(abort.serial).await;
+            }
+            _ => {} // the machine hands on nothing else
+        }
+        Ok(())
     }
 
     fn report(&mut self, number: u64) {
@@ -106,7 +122,7 @@ pub(super) fn greeting(facts: &Facts, config: &LinkConfig) -> Input {
             journals: facts.journals.clone(),
             cursor: facts.cursor,
             hq_seen: None,
-            edition: 0,
+            edition: config.config.in_force().borrow().serial.0,
             clock: config.world.clock.unix(),
             backlog: facts.backlog,
             version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -4,7 +4,7 @@ use wasl_protocol::entry::Cursor;
 use wasl_protocol::id::OfficeId;
 use wasl_protocol::keys::VerifyKey;
 use wasl_protocol::news::NewsError;
-use wasl_protocol::wire::{Ack, States};
+use wasl_protocol::wire::{Abort, Ack, States};
 
 use crate::engine::Handle;
 use crate::link::failure::Failure;
@@ -35,6 +35,11 @@ pub(super) async fn keep(
 /// Checks that HQ signed a receipt.
 pub(super) fn check(ack: &Ack, hq: &VerifyKey) -> Result<(), Failure> {
     ack.verify(hq).map_err(|_| bad_signature("a receipt"))
+}
+
+/// Checks that HQ signed the end of a rollout.
+pub(super) fn check_abort(abort: &Abort, hq: &VerifyKey) -> Result<(), Failure> {
+    abort.verify(hq).map_err(|_| bad_signature("an abort"))
 }
 
 fn bad_signature(of: &str) -> Failure {

@@ -22,10 +22,11 @@ use wasl_protocol::session::office::{Input, OfficeSession};
 use wasl_protocol::units::MonoMs;
 use wasl_protocol::wire::{Bye, ByeCode, Entries, Message, States, Stream};
 
-use super::LinkConfig;
 use super::board::Board;
 use super::failure::Failure;
 use super::stream::{Inbox, Outbox, next_of};
+use super::{LinkConfig, changed};
+use crate::config::InForce;
 use crate::engine::{Facts, Refused, Run};
 
 /// How a session ended.
@@ -47,6 +48,7 @@ pub(super) struct Pump<'a> {
     connection: Connection,
     machine: OfficeSession,
     facts: watch::Receiver<Arc<Facts>>,
+    in_force: watch::Receiver<Arc<InForce>>,
     control: Outbox,
     answers: Inbox,
     entries: Outbox,
@@ -78,6 +80,7 @@ enum Event {
     Flushed,
     Grew,
     Kicked,
+    Configured,
     Tick,
 }
 
@@ -93,10 +96,11 @@ impl<'a> Pump<'a> {
         let entries = connection.open_uni().await?;
         // Small messages first: an acknowledgement must not wait behind a backlog.
         let _ = send.set_priority(1);
-        let heartbeat_ms = u64::try_from(config.heartbeat.as_millis()).unwrap_or(u64::MAX);
+        let in_force = config.config.in_force();
         Ok(Self {
-            machine: OfficeSession::new(config.world.clock.mono(), heartbeat_ms),
+            machine: OfficeSession::new(config.world.clock.mono(), heartbeat_ms(config)),
             facts: config.handle.facts(),
+            in_force,
             control: Outbox::new(send),
             answers: Inbox::new(Stream::Control, receive),
             entries: Outbox::new(entries),
@@ -178,6 +182,7 @@ impl<'a> Pump<'a> {
                 Err(_) => Err(Refused::Stopped.into()),
             },
             Ok(()) = self.kicks.changed() => Ok(Event::Kicked),
+            () = changed(&mut self.in_force) => Ok(Event::Configured),
             () = tokio::time::sleep(nap) => Ok(Event::Tick),
         }
     }
@@ -203,6 +208,10 @@ impl<'a> Pump<'a> {
                 }
             }
             Event::Flushed | Event::Kicked => {}
+            Event::Configured => {
+                self.machine.beat_every(heartbeat_ms(self.config));
+                self.tell(Input::Tick);
+            }
             Event::Tick => self.tell(Input::Tick),
         }
         self.ask_if_kicked();
@@ -236,6 +245,10 @@ impl<'a> Pump<'a> {
         self.asked_kicks = *self.kicks.borrow_and_update();
         self.asked.push_back((report, self.asked_kicks));
     }
+}
+
+fn heartbeat_ms(config: &LinkConfig) -> u64 {
+    config.settings().heartbeat_s.saturating_mul(1000)
 }
 
 /// The future, if there is one; else never.

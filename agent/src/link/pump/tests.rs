@@ -5,6 +5,7 @@ use tempfile::TempDir;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
+use wasl_protocol::edition::Serial;
 use wasl_protocol::entry::Cursor;
 use wasl_protocol::id::{EpochId, Position, RecordId};
 use wasl_protocol::join::ALPN;
@@ -12,15 +13,17 @@ use wasl_protocol::keys::SignKey;
 use wasl_protocol::news::{News, Says, SignedNews};
 use wasl_protocol::units::{FeedNo, UnixMs};
 use wasl_protocol::wire::{
-    Ack, Assembler, Bye, ByeCode, Entries, Hello, Level, Message, Standing, States, Welcome,
+    Abort, Ack, Assembler, Bye, ByeCode, Entries, Hello, Level, Message, Offer, Standing, States,
+    Welcome,
 };
 
+use crate::config::{Config, sample};
 use crate::engine::{self, EngineConfig, Facts, Handle};
 use crate::facts::{LinkFacts, LinkPhase};
 use crate::keystore::{Identity, KeyFile};
 use crate::link::dial::close;
 use crate::link::tests::{Hq, PATIENCE, joined};
-use crate::link::{Credentials, LinkConfig, run};
+use crate::link::{Credentials, LinkConfig, reach, run};
 use crate::seam::World;
 
 const EPOCH: EpochId = EpochId(9);
@@ -37,10 +40,12 @@ struct Office {
     kicks: watch::Sender<u64>,
     stop: watch::Sender<bool>,
     linking: JoinHandle<()>,
+    config: Config,
+    _config_runs: watch::Sender<bool>,
 }
 
 impl Office {
-    fn new(hq: &Hq) -> Self {
+    async fn new(hq: &Hq) -> Self {
         let top = tempfile::tempdir().unwrap();
         let (world, dir) = (World::real(), top.path().join("nasr"));
         let key = KeyFile::locate(&dir, Some(&top.path().join("key"))).unwrap();
@@ -48,24 +53,24 @@ impl Office {
         engine::birth(&world, &identity, &joined("nasr")).unwrap();
         let config = EngineConfig { hq: hq_key().verify_key(), view_cache_bytes: 16 * 1024 * 1024 };
         let handle = engine::start(&world, &identity, config, &mut |_| {}).unwrap().handle;
+        let credentials = Credentials::new(&identity.transport_secret(), hq.key()).unwrap();
+        let configured = sample::start(&world, &dir, &handle, reach(&credentials)).await;
         let config = LinkConfig {
             world,
             handle: handle.clone(),
             office: "nasr".parse().unwrap(),
-            credentials: Credentials::new(&identity.transport_secret(), hq.key()).unwrap(),
+            credentials,
             sign_key: identity.sign_key(),
             hq_sign_key: hq_key().verify_key(),
-            endpoints: vec![hq.address().to_string()],
-            heartbeat: PATIENCE,
-            backoff_min: PATIENCE / 1000,
-            backoff_max: PATIENCE,
-            connect_timeout: PATIENCE,
+            joined: vec![hq.address().to_string()],
+            config: configured.0.clone(),
         };
         let (publish, facts) = watch::channel(LinkFacts::default());
         let (kicks, kicked) = watch::channel(0);
         let (stop, stopped) = watch::channel(false);
         let linking = tokio::spawn(run(config, publish, kicked, stopped));
-        Self { _top: top, handle, facts, kicks, stop, linking }
+        let (config, _, config_runs) = configured;
+        Self { _top: top, handle, facts, kicks, stop, linking, config, _config_runs: config_runs }
     }
 
     async fn link(&mut self, so: impl Fn(&LinkFacts) -> bool) -> LinkFacts {
@@ -147,7 +152,7 @@ async fn next(stream: &mut RecvStream, assembler: &mut Assembler) -> Message {
 #[tokio::test]
 async fn entries_go_up_the_receipt_comes_back_and_a_kick_is_answered() {
     let hq = Hq::new(9, ALPN);
-    let mut office = Office::new(&hq);
+    let mut office = Office::new(&hq).await;
     let mut session = Session::welcomed(&hq).await;
     assert_eq!(session.entries().await.last, session.hello.journals[0].1);
     session.send(&session.receipt(&hq_key())).await;
@@ -171,7 +176,7 @@ async fn entries_go_up_the_receipt_comes_back_and_a_kick_is_answered() {
 #[tokio::test]
 async fn a_receipt_that_hq_did_not_sign_is_not_believed() {
     let hq = Hq::new(9, ALPN);
-    let mut office = Office::new(&hq);
+    let mut office = Office::new(&hq).await;
     let mut session = Session::welcomed(&hq).await;
     session.entries().await;
     session.send(&session.receipt(&SignKey::from_secret(&[5; 32]))).await;
@@ -202,7 +207,7 @@ impl Session {
 async fn news_that_is_for_another_office_or_not_signed_is_not_kept() {
     let hq = Hq::new(9, ALPN);
     for (whose, key) in [("fajr", hq_key()), ("nasr", SignKey::from_secret(&[5; 32]))] {
-        let office = Office::new(&hq);
+        let office = Office::new(&hq).await;
         let session = Session::welcomed(&hq).await;
         let _stream =
             session.send_news(SignedNews::sign(&news(whose, Says::Withdrawn), &key)).await;
@@ -214,7 +219,7 @@ async fn news_that_is_for_another_office_or_not_signed_is_not_kept() {
 #[tokio::test]
 async fn news_of_a_newer_version_is_kept_the_cursor_moves_and_the_session_lives() {
     let hq = Hq::new(9, ALPN);
-    let mut office = Office::new(&hq);
+    let mut office = Office::new(&hq).await;
     let mut session = Session::welcomed(&hq).await;
     let newer = news("nasr", Says::Newer(vec![200, 1, 2, 3]));
     let _stream = session.send_news(SignedNews::sign(&newer, &hq_key())).await;
@@ -229,7 +234,7 @@ async fn news_of_a_newer_version_is_kept_the_cursor_moves_and_the_session_lives(
 #[tokio::test]
 async fn a_kick_cuts_short_the_wait_that_hq_asked_for() {
     let hq = Hq::new(9, ALPN);
-    let mut office = Office::new(&hq);
+    let mut office = Office::new(&hq).await;
     close(&hq.accept().await, Bye { code: ByeCode::Busy, retry_after_ms: 3_600_000 });
     let facts = office.link(|facts| facts.state == LinkPhase::Backoff).await;
     assert_eq!(facts.last_error.unwrap().code, "busy");
@@ -241,9 +246,75 @@ async fn a_kick_cuts_short_the_wait_that_hq_asked_for() {
 #[tokio::test]
 async fn an_office_that_is_not_let_in_says_so() {
     let hq = Hq::new(9, ALPN);
-    let mut office = Office::new(&hq);
+    let mut office = Office::new(&hq).await;
     close(&hq.accept().await, Bye::now(ByeCode::Revoked));
     let facts = office.link(|facts| facts.state == LinkPhase::Refused).await;
     assert_eq!(facts.last_error.unwrap().code, "revoked");
     assert!(facts.next_attempt_at.is_some());
+}
+
+impl Office {
+    async fn serial(&self, serial: u64) {
+        let mut in_force = self.config.in_force();
+        let so = in_force.wait_for(|in_force| in_force.serial == Serial(serial));
+        timeout(PATIENCE, so).await.expect("in time").unwrap();
+    }
+}
+
+/// An edition on trial with a heartbeat of one second.
+fn quick(serial: u64) -> Vec<u8> {
+    sample::tried(sample::edition(serial, |s| s.link.heartbeat_s = 1))
+}
+
+#[tokio::test]
+async fn an_edition_changes_a_live_session_and_an_abort_takes_it_back() {
+    let hq = Hq::new(9, ALPN);
+    let office = Office::new(&hq).await;
+    let mut session = Session::welcomed(&hq).await;
+    assert_eq!(session.hello.edition, 0);
+    session.send(&session.receipt(&hq_key())).await;
+    session.send(&Message::Level(Level { report: 0 })).await;
+    session.send(&Message::Edition(Offer { bytes: quick(7) })).await;
+    office.serial(7).await;
+    let report = next(&mut session.heard, &mut session.assembler).await;
+    assert!(matches!(report, Message::Report(_)), "the heartbeat is a second now: {report:?}");
+    session.send(&Message::Abort(Abort::new(Serial(7), &hq_key()))).await;
+    office.serial(0).await;
+}
+
+#[tokio::test]
+async fn an_abort_that_hq_did_not_sign_ends_the_session_and_the_next_hello_says_what_runs() {
+    let hq = Hq::new(9, ALPN);
+    let office = Office::new(&hq).await;
+    let mut session = Session::welcomed(&hq).await;
+    session.send(&Message::Edition(Offer { bytes: quick(7) })).await;
+    office.serial(7).await;
+    let forged = Abort::new(Serial(7), &SignKey::from_secret(&[5; 32]));
+    session.send(&Message::Abort(forged)).await;
+    assert_eq!(session.closed().await, ByeCode::Fault as u64);
+    office.kicks.send_replace(1);
+    assert_eq!(Session::welcomed(&hq).await.hello.edition, 7);
+}
+
+#[tokio::test]
+async fn when_hq_moves_the_new_connection_is_made_before_the_old_one_is_broken() {
+    let (old, new) = (Hq::new(9, ALPN), Hq::new(9, ALPN));
+    let mut office = Office::new(&old).await;
+    let session = Session::welcomed(&old).await;
+    office.link(|facts| facts.state == LinkPhase::Up).await;
+    let to = vec![new.address().to_string()];
+    let mut edition = sample::edition(7, |s| s.link.endpoints.clone_from(&to));
+    edition.probation.confirm_s = 0;
+    // HQ's new place does not serve those who join, so nobody can look there first.
+    office.config.session(false).await;
+    office.config.import(sample::signed(&edition)).await.unwrap();
+    let facts = office.config.facts().borrow().clone();
+    assert_eq!(facts.state.attempt.unwrap().phase.as_str(), "probation", "it waits for HQ");
+    let moved = Session::welcomed(&new).await;
+    assert_eq!((session.closed().await, moved.hello.edition), (ByeCode::Done as u64, 7));
+    let mut facts = office.config.facts();
+    let stays = facts.wait_for(|facts| facts.state.good == Serial(7));
+    timeout(PATIENCE, stays).await.expect("in time").unwrap();
+    let up = office.link(|facts| facts.state == LinkPhase::Up).await;
+    assert_eq!(up.endpoint.as_ref(), to.first());
 }
