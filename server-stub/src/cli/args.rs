@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 use wasl_protocol::id::{Dot, GroupName, OfficeId, RecordId};
 use wasl_protocol::private::Private;
 
+use super::config::ConfigCommand;
 use super::edit::{Setting, setting};
 
 /// The data dir that the service's unit has.
@@ -44,6 +45,9 @@ pub(super) enum Command {
     /// Entries that HQ stored and did not apply
     #[command(subcommand)]
     Held(HeldCommand),
+    /// How offices run: signed editions, and their rollout
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// The offices' journals
     #[command(subcommand)]
     Journal(JournalCommand),

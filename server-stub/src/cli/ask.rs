@@ -12,6 +12,7 @@ use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
+use wasl_protocol::units::UnixMs;
 
 use crate::console::{Console, Problem};
 use crate::daemon::socket_path;
@@ -37,6 +38,11 @@ impl Asker {
     /// Asks the console of the HQ in `dir`.
     pub fn new(dir: PathBuf, world: World, json: bool) -> Self {
         Self { dir, world, json }
+    }
+
+    /// What time it is here.
+    pub fn now(&self) -> UnixMs {
+        self.world.clock.unix()
     }
 
     /// Shows a document: as JSON where that was asked for, else as `people` read it.

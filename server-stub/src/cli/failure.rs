@@ -57,6 +57,11 @@ impl Failure {
         Self::new(if denied { PERMISSION } else { FAILED }, &path.display().to_string(), e)
     }
 
+    /// Says on stderr what it did not keep from being done.
+    pub fn note(&self, what: &str) {
+        eprintln!("note: {what}: {}", harmless(&self.text));
+    }
+
     /// Says it on stderr.
     pub fn tell(&self) -> ExitCode {
         eprintln!("error: {}", harmless(&self.text));

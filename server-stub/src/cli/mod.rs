@@ -14,6 +14,7 @@ mod edit; // record set, void, grant
 mod beside; // values side by side
 mod conflict; // conflict list, resolve
 mod held; // held list, show, release, refuse
+mod config; // config check, sign, push, status, history, revert, abort, export, schema
 mod run; // the daemon
 mod status; // how it is
 
@@ -62,6 +63,7 @@ async fn ask(asker: &Asker, command: Command) -> Result<(), Failure> {
         Command::Record(command) => record::record(asker, command).await,
         Command::Conflict(command) => conflict::conflict(asker, command).await,
         Command::Held(command) => held::held(asker, command).await,
+        Command::Config(command) => config::config(asker, command).await,
         Command::Journal(command) => journal::journal(asker, command).await,
         Command::Status => status::status(asker).await,
         Command::Init(_) | Command::Run(_) => unreachable!("dispatched before"),

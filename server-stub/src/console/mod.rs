@@ -4,6 +4,7 @@
 //! It knows nothing of QUIC nor of how answers are shown. Whoever can open the socket may do
 //! everything: it is its owner's alone.
 
+mod config; // editions and their rollouts: push, watch, abort
 mod conflicts; // records in conflict
 mod edits; // what headquarters changes in a record
 mod held; // entries that are not applied: list, show, release, refuse
@@ -33,6 +34,10 @@ use crate::seam::World;
 use crate::status::{Running, Status};
 use crate::store::Store;
 
+pub use config::{
+    AttemptReport, EditionDocument, EditionItem, EditionList, NewAbort, NewEdition,
+    OfficeRolloutReport, ProbationText, RolloutDocument, ScopeText,
+};
 pub use conflicts::ConflictList;
 pub use edits::NewGrant;
 pub use held::{Beside, HeldDocument, HeldItem, HeldList, Refusal, Release, VerdictReport};
@@ -67,6 +72,7 @@ pub struct Live {
 impl Console {
     fn router(self) -> Router {
         let record = DefaultBodyLimit::max(limits::POSTED_BYTES);
+        let edition = DefaultBodyLimit::max(config::PUSH_BYTES);
         Router::new()
             .route("/v1/status", get(status))
             .route("/v1/offices", get(offices::list).post(offices::add))
@@ -83,6 +89,10 @@ impl Console {
             .route("/v1/held/{dot}", get(held::show))
             .route("/v1/held/{dot}/release", post(held::release))
             .route("/v1/held/{dot}/refuse", post(held::refuse))
+            .route("/v1/config/editions", get(config::list).post(config::push).layer(edition))
+            .route("/v1/config/editions/{serial}", get(config::show))
+            .route("/v1/config/editions/{serial}/abort", post(config::abort))
+            .route("/v1/config/rollout", get(config::rollout))
             .fallback(|| async { Problem::not_found("no such page") })
             .layer(DefaultBodyLimit::max(BODY_BYTES))
             .with_state(Arc::new(self))

@@ -1,5 +1,6 @@
 //! The routes, without a socket.
 
+mod config; // editions: pushed, refused, shown and stopped
 mod hands; // records: edits, conflicts, held entries
 
 use axum::http::request::Builder;

@@ -16,6 +16,9 @@ use crate::seam::{World, write_new};
 /// The name of the key file in the data dir.
 pub const KEYS_FILE: &str = "hq.keys";
 
+/// With what the file of a config-signing key begins.
+const CONFIG_KEY: &str = "wasl-config-key/1";
+
 /// `SubjectPublicKeyInfo` of an Ed25519 key (RFC 8410), up to the 32 bytes of the key itself.
 const ED25519_SPKI: [u8; 12] =
     [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0];
@@ -48,8 +51,22 @@ pub struct ConfigSecret(Zeroizing<[u8; 32]>);
 impl ConfigSecret {
     /// Writes it to a new file that only its owner reads.
     pub fn write(&self, path: &Path) -> io::Result<()> {
-        let text = Zeroizing::new(format!("wasl-config-key/1 {}\n", HEXLOWER.encode(&*self.0)));
+        let text = Zeroizing::new(format!("{CONFIG_KEY} {}\n", HEXLOWER.encode(&*self.0)));
         write_new(path, text.as_bytes())
+    }
+
+    /// The key in such a file. None: it is no such file.
+    pub fn read(path: &Path) -> io::Result<Option<Self>> {
+        let text = Zeroizing::new(std::fs::read_to_string(path)?);
+        let hex = text.trim().strip_prefix(CONFIG_KEY);
+        let secret = hex.and_then(|hex| HEXLOWER.decode(hex.trim().as_bytes()).ok());
+        let secret = secret.map(Zeroizing::new).and_then(|secret| secret[..].try_into().ok());
+        Ok(secret.map(|secret| Self(Zeroizing::new(secret))))
+    }
+
+    /// The key that signs config.
+    pub fn sign_key(&self) -> SignKey {
+        SignKey::from_secret(&self.0)
     }
 }
 
@@ -214,9 +231,11 @@ mod tests {
         let (keys, config) = HqKeys::generate(&World::real());
         let path = dir.path().join("config-key");
         config.write(&path).unwrap();
-        let text = std::fs::read_to_string(path).unwrap();
-        let hex = text.trim().strip_prefix("wasl-config-key/1 ").unwrap();
-        let secret = HEXLOWER.decode(hex.as_bytes()).unwrap().try_into().unwrap();
-        assert_eq!(SignKey::from_secret(&secret).verify_key(), keys.config_key());
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.starts_with("wasl-config-key/1 ") && text.len() == 18 + 64 + 1, "{text}");
+        let read = ConfigSecret::read(&path).unwrap().unwrap();
+        assert_eq!(read.sign_key().verify_key(), keys.config_key());
+        std::fs::write(&path, &text[..40]).unwrap();
+        assert!(ConfigSecret::read(&path).unwrap().is_none(), "cut short");
     }
 }

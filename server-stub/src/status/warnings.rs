@@ -1,5 +1,7 @@
 //! What is wrong, and what to do.
 
+mod config; // rollouts, and offices that went back
+
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
@@ -61,6 +63,9 @@ pub(super) async fn warnings(
     }
     if in_conflict > 0 {
         all.push(conflicts(in_conflict));
+    }
+    if let Some(rollout) = store.rollout(None).await? {
+        all.extend(config::warnings(&rollout));
     }
     all.sort_by_key(|w| std::cmp::Reverse(w.severity));
     Ok(all)
