@@ -1,5 +1,7 @@
 //! The gateway and a real store, met by hand-made peers over real QUIC on loopback.
 
+mod config; // editions, and the ends of rollouts
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,6 +37,8 @@ const NEVER: Duration = Duration::from_secs(20);
 struct Hq {
     gateway: std::net::SocketAddr,
     config: GatewayConfig,
+    /// Signs config.
+    author: SignKey,
     stop: watch::Sender<bool>,
     serving: JoinHandle<()>,
     _dir: TempDir,
@@ -44,7 +48,7 @@ impl Hq {
     async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let world = World::real();
-        let (keys, _) = HqKeys::generate(&world);
+        let (keys, secret) = HqKeys::generate(&world);
         let store = Store::open(&dir.path().join(DATABASE), &keys, world.clone()).await.unwrap();
         let config = GatewayConfig { world, store, keys, sessions: Sessions::default() };
         let gateway =
@@ -52,7 +56,8 @@ impl Hq {
         let address = gateway.address();
         let (stop, stopped) = watch::channel(false);
         let serving = tokio::spawn(gateway.serve(config.clone(), stopped));
-        Self { gateway: address, config, stop, serving, _dir: dir }
+        let author = secret.sign_key();
+        Self { gateway: address, config, author, stop, serving, _dir: dir }
     }
 
     async fn token(&self, office: &str) -> JoinToken {

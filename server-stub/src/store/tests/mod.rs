@@ -7,6 +7,7 @@ mod editing;
 mod feeding;
 mod holding;
 mod joining;
+mod rolling;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
