@@ -181,11 +181,8 @@ fn not_aborted(error: AbortError) -> Problem {
     let text = error.to_string();
     match error {
         AbortError::Unknown(serial) => unknown(serial),
-        AbortError::Over(serial) => {
-            let title = format!("edition {serial}");
-            Problem::new(StatusCode::CONFLICT, "over", &title, text)
-                .help("what is in force is taken back with `wasl-hq config revert`")
-        }
+        AbortError::Over(_) => Problem::new(StatusCode::CONFLICT, "over", "not stopped", text)
+            .help("what is in force is taken back with `wasl-hq config revert`"),
         AbortError::Store(e) => e.into(),
     }
 }

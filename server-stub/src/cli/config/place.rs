@@ -74,10 +74,11 @@ fn place(text: &str, key: &str) -> Range<usize> {
     }
 }
 
-/// What of a key follows this name. A name may have dots of its own: `"contact.phone"`.
+/// What of a key follows this name. A name may have dots of its own, `"contact.phone"`, and an item
+/// of a list is told by the list.
 fn tail<'k>(key: &'k str, name: &str) -> Option<&'k str> {
     let after = key.strip_prefix(name)?;
-    if after.is_empty() { Some(after) } else { after.strip_prefix('.') }
+    if after.is_empty() || after.starts_with('[') { Some("") } else { after.strip_prefix('.') }
 }
 
 #[cfg(test)]
