@@ -20,7 +20,7 @@ use wasl_tests::wire::{Link, Wires};
 pub const PATIENCE: Duration = Duration::from_mins(1);
 
 /// An impatient link: tests are in more of a hurry than offices.
-const SETTINGS: &str = "[link]\nbackoff_min_ms = 20\nbackoff_max_s = 1\nconnect_timeout_s = 3\n";
+const SETTINGS: &str = "[link]\nbackoff_max_s = 1\nconnect_timeout_s = 3\n";
 
 /// Dropped in this order: HQ, links, files.
 pub struct District {
@@ -71,7 +71,9 @@ impl District {
     /// An office that has joined and does not run.
     pub fn joined(&self, id: &str) -> Office {
         let office = Office::join(&self.binary, self.root(), self.token(id), self.link()).unwrap();
-        fs::write(office.at.dir().join("wasl.toml"), SETTINGS).unwrap();
+        let conf_d = office.at.dir().join("conf.d");
+        fs::create_dir_all(&conf_d).unwrap();
+        fs::write(conf_d.join("tests.toml"), SETTINGS).unwrap();
         office
     }
 

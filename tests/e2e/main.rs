@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod clocks; // ten years off
+mod config; // how HQ changes how offices run
 mod corrections; // who changed what, and what is kept of it
 mod crash; // kill -9
 mod damage; // a view that is gone, cut short or garbage
