@@ -14,6 +14,7 @@ fn now_reaches_who_is_linked_without_a_restart_and_who_was_cut_off_with_the_newe
     let cut = district.office("chibayish");
     linked.iter().chain([&cut]).for_each(synced);
     cut.link.cut();
+    until(&cut, "told of the cut", |status| status["link"]["state"] != "up");
     let facts = |status: &Value| [status["agent"]["pid"].clone(), status["link"]["since"].clone()];
     let before: Vec<_> = linked.iter().map(|o| facts(&o.at.status().unwrap())).collect();
     let entries = cut.at.status().unwrap()["sync"]["head_seq"].as_u64().unwrap();
