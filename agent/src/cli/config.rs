@@ -27,7 +27,7 @@ pub enum Command {
     Show,
     /// Say what a setting is, which layer won, who signed it and why
     Explain {
-        /// The setting, such as link.heartbeat_s
+        /// The setting, such as `link.heartbeat_s`
         #[arg(value_name = "KEY")]
         key: String,
     },
@@ -282,7 +282,7 @@ mod tests {
     fn an_office_without_an_edition_says_what_runs() {
         let want = "\
 what is built in is in force; idle
-  good   what is built in; none up to 0 is taken
+  good  what is built in; none up to 0 is taken
 
 every setting is as built in
 ";
@@ -315,16 +315,16 @@ every setting is as built in
         };
         let want = "\
 edition 7 is in force; held
-  tried    edition 8, rolled back, since 2016-01-12 08:00Z: a gate failed\u{fffd}[2J (intake)
-  good     edition 7; none up to 7 is taken
-  wanted   edition 8, by headquarters
-  heard    headquarters, at 2016-01-12 07:59Z
-  hold     until 2016-01-12 09:00Z: exam day
-  conf.d   link.heartbeat_s
+  tried   edition 8, rolled back, since 2016-01-12 08:00Z: a gate failed\u{fffd}[2J (intake)
+  good    edition 7; none up to 7 is taken
+  wanted  edition 8, by headquarters
+  heard   headquarters, at 2016-01-12 07:59Z
+  hold    until 2016-01-12 09:00Z: exam day
+  conf.d  link.heartbeat_s
 
 what is not as built in:
-  fields.patterns.contact.phone   07[0-9]+   built in: (none)
-  link.heartbeat_s                5          built in: 60
+  fields.patterns.contact.phone  07[0-9]+  built in: (none)
+  link.heartbeat_s               5         built in: 60
 to see why one is what it is: wasl config explain KEY
 ";
         assert_eq!(page(&told), want);
@@ -344,15 +344,15 @@ to see why one is what it is: wasl config explain KEY
         };
         let want = "\
 link.heartbeat_s = 5
-  layer     the edition in force
-  edition   7, signed by 0102030405060708
-  author    noor
-  reason    slow link
+  layer    the edition in force
+  edition  7, signed by 0102030405060708
+  author   noor
+  reason   slow link
 ";
         assert_eq!(explained(&told), want);
         let built_in =
             ExplainReport { serial: None, author: None, reason: None, layer: "".into(), ..told };
-        assert!(explained(&built_in).ends_with("  layer   built in: no edition sets it\n"));
+        assert!(explained(&built_in).ends_with("  layer  built in: no edition sets it\n"));
     }
 
     #[test]

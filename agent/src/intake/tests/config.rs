@@ -37,6 +37,18 @@ impl Desk {
         self.say("POST", "/import", SignedEdition::sign(edition, &author()).encode()).await
     }
 
+    /// What is shown once this edition stays.
+    async fn committed(&self, serial: u64) -> Value {
+        for _ in 0..500 {
+            let (_, shown) = self.get("/v1/config").await;
+            if shown["good"] == serial {
+                return shown;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("edition {serial} does not stay");
+    }
+
     /// Puts these settings in force.
     async fn adopt(&self, serial: u64, settings: Value) {
         let (status, imported) = self.import(&edition(serial, &settings)).await;
@@ -136,8 +148,10 @@ async fn the_conflicts_of_a_group_can_be_left_to_headquarters() {
 #[tokio::test]
 async fn each_refused_import_is_a_problem_with_its_own_code_and_changes_nothing() {
     let desk = desk().await;
-    desk.adopt(5, json!({"day": {"capacity": 50}})).await;
-    let before = desk.get("/v1/config").await.1;
+    let mut stands = edition(5, &json!({"day": {"capacity": 50}}));
+    stands.probation.confirm_s = 0;
+    assert_eq!(desk.import(&stands).await.0, StatusCode::OK);
+    let before = desk.committed(5).await;
     let change = |f: &dyn Fn(&mut Edition)| {
         let mut edition = edition(9, &json!({}));
         f(&mut edition);
@@ -151,6 +165,7 @@ async fn each_refused_import_is_a_problem_with_its_own_code_and_changes_nothing(
         (change(&|e| e.fleet = FleetId([9; 16])), 422, "fleet"),
         (change(&|e| e.scope.all = false), 422, "scope"),
         (change(&|e| e.min_agent = AgentVersion(9, 0, 0)), 422, "old_agent"),
+        (change(&|e| e.serial = Serial(4)), 422, "old_serial"),
         (set(json!({"day": {"capacities": 9}})), 422, "schema"),
         (set(json!({"day": {"capacity": 0}})), 422, "settings"),
         (vec![b'x'; limits::EDITION_BYTES + 1], 413, "too-long"),
