@@ -309,7 +309,11 @@ async fn when_hq_moves_the_new_connection_is_made_before_the_old_one_is_broken()
     office.config.session(false).await;
     office.config.import(sample::signed(&edition)).await.unwrap();
     let facts = office.config.facts().borrow().clone();
-    assert_eq!(facts.state.attempt.unwrap().phase.as_str(), "probation", "it waits for HQ");
+    assert_eq!(
+        facts.state.attempt.as_ref().unwrap().phase.as_str(),
+        "probation",
+        "it waits for HQ"
+    );
     let moved = Session::welcomed(&new).await;
     assert_eq!((session.closed().await, moved.hello.edition), (ByeCode::Done as u64, 7));
     let mut facts = office.config.facts();
