@@ -325,9 +325,6 @@ impl Driver {
             self.heard = heard;
             self.silence.heard(now, self.start.world.clock.unix());
         }
-        if self.unwritten.is_none() {
-            self.imports.settle(now, self.machine.state());
-        }
         let facts = ConfigFacts {
             state: self.machine.state().clone(),
             desired: self.desired,
@@ -341,6 +338,9 @@ impl Driver {
             }
             news
         });
+        if self.unwritten.is_none() {
+            self.imports.settle(now, self.machine.state());
+        }
     }
 
     fn nap(&self) -> Duration {

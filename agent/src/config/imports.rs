@@ -18,6 +18,8 @@ struct Import {
     serial: Serial,
     hash: Option<EditionHash>,
     since: MonoMs,
+    /// What the machine has answered.
+    said: Option<Result<(), Rejection>>,
     answer: Answer,
 }
 
@@ -38,15 +40,14 @@ impl Imports {
         let edition = signed.as_ref().and_then(|signed| signed.edition().ok().flatten());
         let serial = edition.map_or(Serial::BUILT_IN, |edition| edition.serial);
         let hash = signed.map(|signed| signed.hash());
-        self.waiting.push(Import { serial, hash, since: now, answer });
+        self.waiting.push(Import { serial, hash, since: now, said: None, answer });
         true
     }
 
-    /// The machine has answered an offer of this serial.
+    /// The machine has answered an offer of this serial. They hear it once everybody can see it.
     pub(super) fn answered(&mut self, serial: Serial, answer: &Result<(), Rejection>) {
-        for import in self.waiting.extract_if(.., |import| import.serial == serial) {
-            let answer = answer.clone().map(|()| serial).map_err(ImportError::Refused);
-            let _ = import.answer.send(answer);
+        for import in self.waiting.iter_mut().filter(|import| import.serial == serial) {
+            import.said.get_or_insert_with(|| answer.clone());
         }
     }
 
@@ -69,6 +70,9 @@ impl Imports {
 
 /// What has come of it by now, if that is known.
 fn come(import: &Import, state: &ConfigState) -> Option<Result<Serial, ImportError>> {
+    if let Some(said) = &import.said {
+        return Some(said.clone().map(|()| import.serial).map_err(ImportError::Refused));
+    }
     let hash = import.hash?;
     if state.running() == state.good && state.good_hash == hash {
         return Some(Ok(import.serial));

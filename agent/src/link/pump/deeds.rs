@@ -49,9 +49,9 @@ impl Pump<'_> {
 
     async fn welcomed(&mut self, welcome: &Welcome) {
         tracing::info!(epoch = %welcome.epoch, "HQ has welcomed us");
-        self.board.up(self.connection.rtt(), welcome.clock);
         self.config.config.clock(welcome.clock).await;
         self.config.config.session(true).await;
+        self.board.up(self.connection.rtt(), welcome.clock);
     }
 
     /// Hands on what HQ says of the config. An edition carries its own signatures.
