@@ -41,6 +41,12 @@ fn all() -> Scope {
     Scope { all: true, ..Scope::default() }
 }
 
+fn cut_off(offices: &mut [OfficeNow], those: impl IntoIterator<Item = usize>) {
+    for n in those {
+        offices[n].connected = false;
+    }
+}
+
 /// A fleet that has been pushed an edition.
 struct Fleet {
     offices: Vec<OfficeNow>,
@@ -137,7 +143,9 @@ impl Fleet {
 
     /// Everybody who is offered it commits, until the soak is over.
     fn go_through(&mut self) {
-        self.offered().into_iter().for_each(|n| self.commit(n));
+        for n in self.offered() {
+            self.commit(n);
+        }
         self.wait_s(SOAK_S);
     }
 }
@@ -170,9 +178,7 @@ fn the_canary_is_the_one_that_was_named_else_the_first_that_is_connected_and_tak
 
 #[test]
 fn with_nobody_connected_it_waits_for_the_first_who_comes() {
-    let mut fleet = Fleet::with(4, Plan::default(), all(), |offices| {
-        offices.iter_mut().for_each(|office| office.connected = false);
-    });
+    let mut fleet = Fleet::with(4, Plan::default(), all(), |offices| cut_off(offices, 0..4));
     fleet.wait_s(1000);
     assert_eq!((fleet.word().as_str(), fleet.offered()), ("SIGNED", vec![]));
     fleet.connect(2, true);
@@ -234,8 +240,12 @@ fn later_one_failure_is_borne_and_the_second_stops_it() {
 #[test]
 fn above_fifty_offices_later_failures_are_a_share_of_those_reached() {
     let mut fleet = Fleet::pushed(200, Plan { now: true, ..Plan::default() });
-    (0..100).for_each(|n| fleet.try_out(n));
-    (100..103).for_each(|n| fleet.roll_back(n));
+    for n in 0..100 {
+        fleet.try_out(n);
+    }
+    for n in 100..103 {
+        fleet.roll_back(n);
+    }
     assert_eq!(fleet.word(), "WAVE 1", "3 of 103: 4 % are 5");
     fleet.roll_back(103);
     assert_eq!(fleet.word(), "WAVE 1");
@@ -254,7 +264,9 @@ fn a_fleet_of_one_is_all_of_it_when_it_fails() {
 fn now_skips_canary_soak_and_waves() {
     let mut fleet = Fleet::pushed(14, Plan { now: true, ..Plan::default() });
     assert_eq!((fleet.word().as_str(), fleet.offered()), ("WAVE 1", (0..14).collect()));
-    (0..13).for_each(|n| fleet.commit(n));
+    for n in 0..13 {
+        fleet.commit(n);
+    }
     assert_eq!(fleet.word(), "WAVE 1", "one is connected and may answer yet");
     fleet.commit(13);
     assert_eq!(fleet.word(), "COMPLETE");
@@ -264,7 +276,7 @@ fn now_skips_canary_soak_and_waves() {
 #[test]
 fn now_is_not_complete_before_anybody_has_it() {
     let mut fleet = Fleet::with(3, Plan { now: true, ..Plan::default() }, all(), |offices| {
-        offices.iter_mut().for_each(|office| office.connected = false);
+        cut_off(offices, 0..3);
     });
     fleet.wait_s(10_000);
     assert_eq!((fleet.word().as_str(), fleet.offered()), ("PAUSED", vec![0, 1, 2]));
@@ -272,13 +284,13 @@ fn now_is_not_complete_before_anybody_has_it() {
 
 #[test]
 fn offline_offices_block_nothing_are_listed_and_get_it_when_they_come_back() {
-    let mut fleet = Fleet::with(14, Plan::default(), all(), |offices| {
-        [2, 13].into_iter().for_each(|n: usize| offices[n].connected = false);
-    });
+    let mut fleet = Fleet::with(14, Plan::default(), all(), |offices| cut_off(offices, [2, 13]));
     fleet.go_through();
     assert_eq!(fleet.offered(), [1, 3, 4], "a wave is of offices that are there");
     fleet.go_through();
-    (5..13).for_each(|n| fleet.commit(n));
+    for n in 5..13 {
+        fleet.commit(n);
+    }
     fleet.wait_s(SOAK_S);
     assert_eq!(fleet.word(), "COMPLETE");
     assert_eq!([2, 13].map(|n| fleet.word_of(n)), ["PENDING_OFFLINE"; 2]);
@@ -318,7 +330,9 @@ fn a_canary_that_is_cut_off_while_it_tries_is_never_left_behind() {
 fn a_wave_waits_for_somebody_to_be_there() {
     let mut fleet = Fleet::pushed(14, Plan::default());
     fleet.commit(0);
-    (1..14).for_each(|n| fleet.connect(n, false));
+    for n in 1..14 {
+        fleet.connect(n, false);
+    }
     fleet.wait_s(10 * SOAK_S);
     let facts = fleet.facts();
     assert_eq!(facts.stage, "PAUSED");
@@ -332,7 +346,9 @@ fn a_wave_waits_for_somebody_to_be_there() {
 fn a_wave_whose_offices_vanish_before_they_have_it_does_not_let_the_rest_go_first() {
     let mut fleet = Fleet::pushed(14, Plan::default());
     fleet.go_through();
-    (0..14).for_each(|n| fleet.connect(n, false));
+    for n in 0..14 {
+        fleet.connect(n, false);
+    }
     fleet.wait_s(3_000);
     assert_eq!((fleet.word().as_str(), fleet.offered()), ("PAUSED", vec![1, 2, 3]));
 }
@@ -449,7 +465,7 @@ fn a_person_stops_it_once_and_a_newer_one_only_while_it_is_under_way() {
 #[test]
 fn a_complete_one_that_did_not_reach_all_is_superseded_unless_the_newer_one_is_stopped() {
     let mut fleet = Fleet::with(2, Plan { now: true, ..Plan::default() }, all(), |offices| {
-        offices[1].connected = false;
+        cut_off(offices, [1]);
     });
     fleet.commit(0);
     assert_eq!(fleet.word(), "COMPLETE");

@@ -109,7 +109,7 @@ impl Store {
         let offices = self.offices_now(&mut tx).await?;
         tx.commit().await.map_err(StoreError::from)?;
         self.tell_config(opened(&rollout, &offices));
-        Ok(self.rollout(Some(serial)).await?.ok_or(AbortError::Unknown(serial))?)
+        self.rollout(Some(serial)).await?.ok_or(AbortError::Unknown(serial))
     }
 
     /// What HQ has to say to a connected office of its config by now.

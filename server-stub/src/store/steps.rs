@@ -23,7 +23,9 @@ impl Store {
     ) -> Result<BTreeSet<OfficeId>, StoreError> {
         let Some(last) = steps.last() else { return Ok(BTreeSet::new()) };
         let mut state = of(&mut *conn, office).await?.state;
-        steps.iter().for_each(|step| state.fold(step));
+        for step in steps {
+            state.fold(step);
+        }
         sqlx::query(
             "INSERT INTO office_config (office, state, stepped_at, floor, running)
              VALUES (?, ?, ?, ?, ?)

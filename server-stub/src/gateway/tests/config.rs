@@ -40,9 +40,9 @@ async fn push(hq: &Hq, serial: u64) -> Vec<u8> {
 /// The next message of the office's config; receipts and the like are passed over.
 async fn config(session: &mut Session) -> Message {
     loop {
-        match session.next().await {
-            message @ (Message::Edition(_) | Message::Abort(_)) => return message,
-            _ => {}
+        let message = session.next().await;
+        if matches!(message, Message::Edition(_) | Message::Abort(_)) {
+            return message;
         }
     }
 }
