@@ -260,7 +260,7 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
 /// Returns when something else is in force. With nobody left to say so, never.
 async fn changed(in_force: &mut watch::Receiver<Arc<InForce>>) {
     if in_force.changed().await.is_err() {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 
