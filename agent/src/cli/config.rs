@@ -350,8 +350,13 @@ link.heartbeat_s = 5
   reason   slow link
 ";
         assert_eq!(explained(&told), want);
-        let built_in =
-            ExplainReport { serial: None, author: None, reason: None, layer: "".into(), ..told };
+        let built_in = ExplainReport {
+            serial: None,
+            author: None,
+            reason: None,
+            layer: String::new(),
+            ..told
+        };
         assert!(explained(&built_in).ends_with("  layer  built in: no edition sets it\n"));
     }
 

@@ -234,8 +234,8 @@ async fn a_hold_is_shown_with_its_reason_until_it_ends_and_lies_in_the_future() 
     let (status, problem) = desk.say("POST", "/hold", hold("2001-01-01T00:00:00Z")).await;
     assert_eq!(status, StatusCode::BAD_REQUEST, "{problem}");
     assert_eq!(desk.say("POST", "/hold", hold("tomorrow")).await.0, StatusCode::BAD_REQUEST);
-    let held = desk.say("POST", "/hold", hold("2099-01-01T03:00:00+03:00")).await;
-    assert_eq!(held.0, StatusCode::NO_CONTENT);
+    let taken = desk.say("POST", "/hold", hold("2099-01-01T03:00:00+03:00")).await;
+    assert_eq!(taken.0, StatusCode::NO_CONTENT);
     let (_, shown) = desk.get("/v1/config").await;
     assert_eq!(shown["state"], "held");
     assert_eq!(shown["hold"], json!({"until": "2099-01-01T00:00:00Z", "why": "exam day"}));
