@@ -120,8 +120,11 @@ impl EditionDocument {
 #[expect(missing_docs, reason = "see `wasl_protocol::edition::Scope`")]
 pub struct ScopeText {
     pub all: bool,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub groups: BTreeMap<String, BTreeSet<OfficeId>>,
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub offices: BTreeSet<OfficeId>,
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub except: BTreeSet<OfficeId>,
 }
 
