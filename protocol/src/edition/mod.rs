@@ -2,6 +2,7 @@
 //!
 //! Pure: whoever calls this brings the clock, the disk and the link.
 
+mod asks; // what the office's machine is told, and what it wants done
 mod check; // may this office take it?
 mod document; // the document and its signatures
 mod fields; // what an enrollment must hold
@@ -13,6 +14,7 @@ mod step; // what happened, as journal entries, and where that leaves the office
 #[cfg(test)]
 mod way; // a pretend office
 
+pub use asks::{Input, Now, Output, Running, Who};
 pub use check::{Checks, Rejection, check};
 pub use document::{
     AgentVersion, Edition, EditionHash, FleetId, KeyId, Probation, Scope, Serial, SignedEdition,
@@ -20,7 +22,7 @@ pub use document::{
 };
 pub use fields::{FieldRefused, FieldRules};
 pub use hours::{Day, TimeOfDay, WorkingHours};
-pub use office::{Input, Now, OfficeConfig, Output, Running, Who};
+pub use office::OfficeConfig;
 pub use settings::{
     BandwidthSettings, BlobSettings, ConfigSettings, ConflictSettings, DaySettings, FieldSettings,
     IntakeSettings, Language, LinkSettings, LogLevel, LogSettings, OfficeSettings, PageSettings,
