@@ -18,6 +18,7 @@ use tokio::sync::watch;
 use wasl_protocol::id::OfficeId;
 use wasl_protocol::join::ALPN;
 use wasl_protocol::keys::{SignKey, VerifyKey};
+use wasl_protocol::units::Seq;
 use wasl_protocol::wire::{Bye, ByeCode};
 
 pub use failure::Failure;
@@ -75,6 +76,11 @@ pub async fn run(
         let Some(failure) = attempt(&config, &board, &mut kicks, &mut pace, &mut stop).await else {
             break;
         };
+        if failure.is_hqs_fork() {
+            // HQ saw it first: up to the newest receipt, both had the same.
+            let common = config.handle.facts().borrow().stored.map_or(Seq(0), |at| at.seq);
+            let _ = config.handle.forked(common).await; // a stopped engine needs no alarm
+        }
         let wait = pace.failed(failure.at_least());
         tracing::warn!(code = failure.code(), %failure, ?wait, "no session with HQ");
         board.failed(&failure, pace.failures(), wait);

@@ -10,7 +10,7 @@ use wasl_protocol::id::{EpochId, Position, RecordId};
 use wasl_protocol::join::ALPN;
 use wasl_protocol::keys::SignKey;
 use wasl_protocol::news::{News, Says, SignedNews};
-use wasl_protocol::units::{FeedNo, UnixMs};
+use wasl_protocol::units::{FeedNo, Seq, UnixMs};
 use wasl_protocol::wire::{
     Ack, Assembler, Bye, ByeCode, Entries, Hello, Level, Message, Standing, States, Welcome,
 };
@@ -246,4 +246,13 @@ async fn an_office_that_is_not_let_in_says_so() {
     let facts = office.link(|facts| facts.state == LinkPhase::Refused).await;
     assert_eq!(facts.last_error.unwrap().code, "revoked");
     assert!(facts.next_attempt_at.is_some());
+}
+
+#[tokio::test]
+async fn a_fork_that_hq_finds_first_is_an_alarm_here_too() {
+    let hq = Hq::new(9, ALPN);
+    let mut office = Office::new(&hq);
+    close(&hq.accept().await, Bye::now(ByeCode::Fork));
+    office.engine(|facts| facts.fork == Some(Seq(0))).await;
+    office.link(|facts| facts.state == LinkPhase::Backoff).await;
 }
