@@ -71,8 +71,8 @@ fn a_forged_number_is_held_alarmed_and_refused_with_a_reason_and_stops_nothing_e
     let (office, id, dot) = hostile(&district);
     let hq = &district.hq.at;
     // What the office wrote after it, of this record, waits for it; other records do not.
-    assert_eq!(held(hq).len(), 2);
     let waits = held_dot(hq, "waits");
+    assert_eq!(held(hq).len(), 2);
     let other = enroll(&office, 1..2).ids().pop_first().unwrap();
     same(&[&office.at, hq], &other);
     counts(&district, &office, 0, 2);
