@@ -6,7 +6,7 @@ use std::collections::HashSet;
 
 use wasl_protocol::codec;
 
-use crate::world::{Entry, GROUPS, Mistake, Office, World};
+use crate::world::{Entry, GROUPS, Hq, Mistake, Office, World};
 
 fn run(seed: u64, mistake: Mistake) -> Result<(), String> {
     let mut world = World::new(3, seed, mistake);
@@ -43,6 +43,35 @@ fn each_rule_left_out_is_noticed() {
         let noticed = violation(400_000, mistake);
         assert!(noticed.is_some(), "{mistake:?} was not noticed");
     }
+}
+
+/// HQ is put back to before an edit, what replaced that is released as it is, and then the edit
+/// comes again from its author, for whom nothing else is news.
+fn late_edit(mistake: Mistake) -> Result<(), String> {
+    let mut world = World::new(2, 0, mistake);
+    world.grant(1);
+    world.send(1);
+    let backup = world.hq.clone();
+    world.edit_at_office(0, &GROUPS[..1]);
+    world.give(0, false);
+    world.send(1);
+    world.edit_at_office(1, &GROUPS[..1]);
+    let sent = std::mem::take(&mut world.hq.sent);
+    world.hq = Hq { sent, news: vec![true; 2], ..backup };
+    world.offices.iter_mut().for_each(|office| office.given = 0);
+    world.give(1, false);
+    world.release_as_is();
+    world.send(0);
+    world.send(1);
+    world.settle();
+    world.check()
+}
+
+#[test]
+fn an_edit_that_was_overtaken_is_news_to_its_author() {
+    assert_eq!(late_edit(Mistake::None), Ok(()));
+    let noticed = late_edit(Mistake::OvertakenEditsNotTold);
+    assert!(noticed.is_err_and(|what| what.starts_with("I4")));
 }
 
 /// How many edits the exhaustive world makes after the record is opened: 3, or what `WASL_SIM_EDITS`
@@ -82,7 +111,13 @@ impl World {
         let office =
             |o: &Office| (o.state.clone(), o.history.clone(), entries(&o.journal), o.given);
         let offices: Vec<_> = self.offices.iter().map(office).collect();
-        codec::encode(&(&self.hq.state, &self.hq.history, entries(&self.hq.waiting), offices))
+        codec::encode(&(
+            &self.hq.state,
+            &self.hq.history,
+            &self.hq.news,
+            entries(&self.hq.waiting),
+            offices,
+        ))
     }
 }
 
@@ -90,7 +125,7 @@ impl World {
 fn every_order_of_edits_by_two_offices_and_hq_loses_nothing() {
     let edits = edits();
     let mut first = World::new(2, 0, Mistake::None);
-    first.offices[1].granted = true;
+    first.grant(1);
     let mut known: HashSet<Vec<u8>> = [first.mark()].into();
     let mut frontier = vec![first];
     while let Some(world) = frontier.pop() {

@@ -25,6 +25,7 @@ pub enum Mistake {
     ReplacedValuesNotGivenBack,
     LateEditsNotOvertaken,
     LaterEntryDecidedFirst,
+    OvertakenEditsNotTold,
 }
 
 #[derive(Clone, Debug)]
@@ -70,6 +71,8 @@ pub struct Hq {
     pub as_is: Vec<Entry>,
     pub decisions: u32,
     pub sent: Vec<Vec<Sent>>,
+    /// Which offices have news coming that is not of their own journal alone.
+    pub news: Vec<bool>,
 }
 
 #[derive(Clone, Debug)]
@@ -125,6 +128,13 @@ fn apply(state: &mut State, entry: &Entry, mistake: Mistake) -> Applied {
     }
 }
 
+/// News from this journal concerns every office but the one that writes it.
+fn tell(news: &mut [bool], from: JournalId) {
+    for (n, has) in news.iter_mut().enumerate() {
+        *has |= JournalId(n as u64 + 1) != from;
+    }
+}
+
 fn merge(state: &mut State, other: &State, mistake: Mistake) {
     state.merge(other);
     if mistake == Mistake::ClockAsTieBreak {
@@ -156,6 +166,7 @@ impl World {
             as_is: Vec::new(),
             decisions: 0,
             sent: vec![Vec::new(); offices],
+            news: vec![false; offices],
         };
         let offices = (0..offices).map(office).collect();
         let random = fastrand::Rng::with_seed(seed);
@@ -172,6 +183,12 @@ impl World {
         world.edit_at_office(0, &GROUPS);
         world.give(0, false);
         world
+    }
+
+    /// The record comes into the scope of an office: news, if it was not.
+    pub fn grant(&mut self, n: usize) {
+        self.hq.news[n] |= !self.offices[n].granted;
+        self.offices[n].granted = true;
     }
 
     pub fn step(&mut self) {
@@ -191,7 +208,7 @@ impl World {
             13..=15 => self.send(office),
             16 => self.send_again(office),
             17 => self.rebuild(office),
-            18 => self.offices[office].granted = true,
+            18 => self.grant(office),
             // The office that opened the record always sees it.
             19 if office > 0 => self.offices[office].granted = false,
             20 | 21 => self.refuse(),
@@ -283,9 +300,15 @@ impl World {
                 Applied::Covered => false,
                 Applied::Yes => {
                     hq.history.extend(entry.groups.iter().map(|(_, uid)| uid));
+                    tell(&mut hq.news, entry.dot.journal);
                     for released in &hq.as_is {
                         if mistake != Mistake::LateEditsNotOvertaken {
                             hq.state.overtake(entry.dot, &released.context, released.names());
+                        }
+                        if mistake != Mistake::OvertakenEditsNotTold
+                            && released.context.covers(entry.dot)
+                        {
+                            tell(&mut hq.news, released.dot.journal);
                         }
                     }
                     false
@@ -312,6 +335,7 @@ impl World {
         let entry = self.hq.held.remove(n);
         self.hq.decisions += 1;
         self.refused.insert(entry.groups[0].1);
+        tell(&mut self.hq.news, HQ);
         let mut context = entry.context.clone();
         let again = self.hq.state.refuse(entry.dot, &entry.context, entry.names());
         context.add(entry.dot);
@@ -325,7 +349,7 @@ impl World {
     }
 
     /// Staff release an entry without waiting for what it saw.
-    fn release_as_is(&mut self) {
+    pub fn release_as_is(&mut self) {
         let pending = self.hq.held.iter().chain(&self.hq.waiting);
         let may: Vec<Entry> = pending.filter(|e| self.is_first(e)).cloned().collect();
         let Some(entry) = self.random.choice(may) else { return };
@@ -335,6 +359,7 @@ impl World {
         hq.decisions += 1;
         hq.state.apply_as_is(entry.dot, &entry.context, None, entry.groups.iter().cloned());
         hq.history.extend(entry.groups.iter().map(|(_, uid)| uid));
+        tell(&mut hq.news, entry.dot.journal);
         hq.as_is.push(entry);
         self.drain();
     }
@@ -346,7 +371,8 @@ impl World {
         let same = |a: &Hq, b: &Hq| (a.written, a.decisions) == (b.written, b.decisions);
         if same(backup, &self.hq) {
             let sent = std::mem::take(&mut self.hq.sent);
-            self.hq = Hq { sent, ..(**backup).clone() };
+            let news = vec![true; self.offices.len()];
+            self.hq = Hq { sent, news, ..(**backup).clone() };
             self.offices.iter_mut().for_each(|office| office.given = 0);
             let first = self.random.usize(..self.offices.len());
             (0..self.offices[first].journal.len()).for_each(|_| self.give(first, false));
@@ -361,7 +387,7 @@ impl World {
     }
 
     pub fn send(&mut self, n: usize) {
-        if self.offices[n].granted {
+        if self.offices[n].granted && std::mem::take(&mut self.hq.news[n]) {
             let (state, history) = (self.hq.state.clone(), self.hq.history.clone());
             self.hq.sent[n].push(Sent { state, history });
             let newest = self.hq.sent[n].len() - 1;
@@ -413,9 +439,7 @@ impl World {
     /// Calm: everything is released, delivered and sent.
     pub fn settle(&mut self) {
         self.release();
-        for office in &mut self.offices {
-            office.granted = true;
-        }
+        (0..self.offices.len()).for_each(|n| self.grant(n));
         for _ in 0..2 {
             for n in 0..self.offices.len() {
                 while self.offices[n].given < self.offices[n].journal.len() {

@@ -9,7 +9,7 @@ use wasl_protocol::units::Seq;
 
 use super::index::{Mark, Marks};
 use super::segment::{self, HEADER_BYTES, SEGMENT_BYTES};
-use super::walk::Walk;
+use super::walk::{Step, Walk};
 use super::writer::Log;
 use super::{JournalError, io_error};
 
@@ -39,7 +39,7 @@ impl Loaded {
 }
 
 /// How much more than asked for is read at once: what lies between a mark and the place itself.
-const SLACK_BYTES: usize = 64 * 1024;
+const SLACK_BYTES: usize = 32 * 1024;
 
 impl Log {
     /// Frames after `after`: at most `max_bytes` of them, but at least one. None if `after` is not
@@ -76,17 +76,22 @@ impl Log {
         if mark.at.seq == seq {
             return Ok(Some(mark.at));
         }
-        let bytes = self.bytes(segment, mark.offset, SEGMENT_BYTES)?;
-        let found = Walk::new(&bytes, 0, mark.at).find(|step| step.after.seq == seq);
-        Ok(found.map(|step| step.after))
+        self.near(segment, mark, |bytes| Some(find(bytes, mark, seq)?.after))
     }
 
     /// The frame of the entry `seq`, and the position after it; none if there is no such entry, or
     /// it is damaged.
     pub fn entry(&mut self, seq: Seq) -> Result<Option<(Vec<u8>, Position)>, JournalError> {
-        let Some(before) = seq.0.checked_sub(1).map(Seq) else { return Ok(None) };
-        let Some(before) = self.position(before)? else { return Ok(None) };
-        Ok(self.read(before, 1)?.map(|found| (found.frames, found.last)))
+        if seq == Seq(0) || seq > self.head().seq {
+            return Ok(None);
+        }
+        let before = Seq(seq.0 - 1);
+        let segment = self.segment_of(before);
+        let mark = self.mark(segment, before)?;
+        self.near(segment, mark, |bytes| {
+            let step = find(bytes, mark, seq)?;
+            Some((step.frame.bytes().to_vec(), step.after))
+        })
     }
 
     /// Which entry this log starts with.
@@ -159,6 +164,20 @@ impl Log {
         Ok(mark)
     }
 
+    /// What is found behind a mark: mostly within a little of the segment, else in all of it.
+    fn near<T>(
+        &self,
+        segment: usize,
+        mark: Mark,
+        find: impl Fn(&[u8]) -> Option<T>,
+    ) -> Result<Option<T>, JournalError> {
+        let found = find(&self.bytes(segment, mark.offset, SLACK_BYTES)?);
+        if found.is_some() {
+            return Ok(found);
+        }
+        Ok(find(&self.bytes(segment, mark.offset, SEGMENT_BYTES)?))
+    }
+
     /// At most `max` bytes of durable frames of a segment, from `offset`.
     fn bytes(&self, segment: usize, offset: usize, max: usize) -> Result<Vec<u8>, JournalError> {
         let last = segment + 1 == self.before.len();
@@ -174,6 +193,11 @@ impl Log {
         bytes.truncate(read.map_err(io_error(&path))?);
         Ok(bytes)
     }
+}
+
+/// The entry `seq` in `bytes`, which start at `mark`.
+fn find(bytes: &[u8], mark: Mark, seq: Seq) -> Option<Step<'_>> {
+    Walk::new(bytes, 0, mark.at).find(|step| step.after.seq == seq)
 }
 
 /// The frames after `after` in `bytes`, which start at `mark`.

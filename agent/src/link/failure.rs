@@ -53,6 +53,11 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// Did HQ find that the journals differ?
+    pub(super) fn is_hqs_fork(&self) -> bool {
+        matches!(self, Self::Closed(Bye { code: ByeCode::Fork, .. }))
+    }
+
     /// A constant word for machines.
     pub fn code(&self) -> &'static str {
         match self {

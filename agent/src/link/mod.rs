@@ -24,6 +24,7 @@ use wasl_protocol::edition::LinkSettings;
 use wasl_protocol::id::OfficeId;
 use wasl_protocol::join::ALPN;
 use wasl_protocol::keys::{SignKey, VerifyKey};
+use wasl_protocol::units::Seq;
 use wasl_protocol::wire::{Bye, ByeCode};
 
 pub use failure::Failure;
@@ -123,6 +124,12 @@ impl Link {
         loop {
             let endpoints = self.config.endpoints();
             let Some(failure) = self.attempt(&endpoints).await else { break };
+            if failure.is_hqs_fork() {
+                // HQ saw it first: up to the newest receipt, both had the same.
+                let handle = &self.config.handle;
+                let common = handle.facts().borrow().stored.map_or(Seq(0), |at| at.seq);
+                let _ = handle.forked(common).await; // a stopped engine needs no alarm
+            }
             self.pace.adapt(self.config.pace());
             let wait = self.pace.failed(failure.at_least());
             tracing::warn!(code = failure.code(), %failure, ?wait, "no session with HQ");

@@ -97,7 +97,11 @@ impl Touched {
             Applied::WaitsFor(dot) => return Err(Held::WaitsFor(dot)),
         }
         for released in as_is {
-            self.state.overtake(*dot, &released.context, released.edit.groups.keys());
+            if released.context.covers(*dot) {
+                self.state.overtake(*dot, &released.context, released.edit.groups.keys());
+                // Its author has not dropped it: the author has to be told too.
+                self.news.insert(released.dot.journal);
+            }
         }
         self.took(*dot, dot.journal);
         Ok(())

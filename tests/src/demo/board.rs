@@ -82,10 +82,11 @@ impl Board {
         }
     }
 
-    /// Takes the table away.
+    /// Takes the table away; what is said from now on goes below what is printed.
     pub fn clear(&mut self) {
         drop(self.all.clear());
         self.lines.clear();
+        self.terminal = false;
     }
 
     /// A heading and a line for each office. The Arabic name stands last, where its direction

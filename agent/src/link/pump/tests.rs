@@ -11,7 +11,7 @@ use wasl_protocol::id::{EpochId, Position, RecordId};
 use wasl_protocol::join::ALPN;
 use wasl_protocol::keys::SignKey;
 use wasl_protocol::news::{News, Says, SignedNews};
-use wasl_protocol::units::{FeedNo, UnixMs};
+use wasl_protocol::units::{FeedNo, Seq, UnixMs};
 use wasl_protocol::wire::{
     Abort, Ack, Assembler, Bye, ByeCode, Entries, Hello, Level, Message, Offer, Standing, States,
     Welcome,
@@ -321,4 +321,13 @@ async fn when_hq_moves_the_new_connection_is_made_before_the_old_one_is_broken()
     timeout(PATIENCE, stays).await.expect("in time").unwrap();
     let up = office.link(|facts| facts.state == LinkPhase::Up).await;
     assert_eq!(up.endpoint.as_ref(), to.first());
+}
+
+#[tokio::test]
+async fn a_fork_that_hq_finds_first_is_an_alarm_here_too() {
+    let hq = Hq::new(9, ALPN);
+    let mut office = Office::new(&hq).await;
+    close(&hq.accept().await, Bye::now(ByeCode::Fork));
+    office.engine(|facts| facts.fork == Some(Seq(0))).await;
+    office.link(|facts| facts.state == LinkPhase::Backoff).await;
 }
