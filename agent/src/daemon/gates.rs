@@ -43,14 +43,14 @@ impl Gates {
             _ = stop.wait_for(|stop| *stop) => {}
             () = async {
                 while let Some(trial) = next_trial(&mut facts).await {
-                    self.attend(trial, &facts).await;
+                    self.attend(trial, &mut facts).await;
                 }
             } => {}
         }
     }
 
     /// Stays with one trial to its end.
-    async fn attend(&self, trial: Trial, facts: &watch::Receiver<Arc<ConfigFacts>>) {
+    async fn attend(&self, trial: Trial, facts: &mut watch::Receiver<Arc<ConfigFacts>>) {
         let before = (self.counts.refused_by_rule(), self.counts.accepted());
         while on_trial(&facts.borrow()) == Some(trial) {
             let full = self.engine.borrow().closed == Some(Refused::DiskFull);
@@ -64,7 +64,11 @@ impl Gates {
             self.config.gate(Gate::Ready, code == Some(200) || full).await;
             self.config.gate(Gate::Fsync, !poisoned).await;
             self.config.gate(Gate::Intake, refused < REFUSED || taken > 0).await;
-            sleep(EVERY).await;
+            tokio::select! {
+                () = sleep(EVERY) => {}
+                // The next trial may begin at once, and counts from its own beginning.
+                Ok(()) = facts.changed() => {}
+            }
         }
     }
 
