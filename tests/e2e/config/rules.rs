@@ -65,13 +65,13 @@ fn a_correction_obeys_the_rules_of_the_groups_it_replaces() {
     let mut http = office.at.http().unwrap();
     let path = format!("/v1/records/{id}");
     let token = http.get(&path).unwrap()["token"].as_str().unwrap().to_string();
-    let mut patch = |phone: &str| {
+    let mut correct = |phone: &str| {
         let body = json!({"groups": {"contact": {"phone": phone}}});
         http.patch(&path, &token, &body).unwrap()
     };
-    let (status, problem) = patch("123");
+    let (status, problem) = correct("123");
     assert_eq!(status, 400);
     assert!(String::from_utf8_lossy(&problem).contains("field-rule"));
-    assert_eq!(patch("+9647801234567").0, 200);
+    assert_eq!(correct("+9647801234567").0, 200);
     district.agree(&office);
 }

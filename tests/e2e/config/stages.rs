@@ -62,7 +62,9 @@ fn an_edition_goes_from_its_author_by_canary_and_waves_to_all_and_waits_for_nobo
     let place = |stage: &String| STAGES.iter().position(|s| s == stage).unwrap();
     assert!(seen.iter().map(place).is_sorted(), "{seen:?}");
     assert!(seen.len() > 2, "{seen:?}");
-    offices.iter().for_each(|office| in_force(office, 1));
+    for office in &offices {
+        in_force(office, 1);
+    }
     let waiting = at(&told, &offline.id)["stage"].as_str().unwrap().to_string();
     assert!(["PENDING_OFFLINE", "STRAGGLER"].contains(&&waiting[..]), "{waiting}");
 
