@@ -165,6 +165,10 @@ impl OfficeConfig {
         if self.is_busy() {
             let under_way = self.under_way();
             if under_way.is_some_and(|(at_work, its_hash)| serial > at_work && hash != its_hash) {
+                // What would be refused anyhow ends no trial.
+                if let (true, Err(why)) = (by_hand, check(&signed, &self.checks(now))) {
+                    return self.out.push_back(refuse(serial, why));
+                }
                 self.next = Some(bytes);
                 if let (true, Some((old, its_hash)), Wait::Nothing) =
                     (by_hand, under_way, &self.wait)

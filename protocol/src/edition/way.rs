@@ -352,6 +352,20 @@ fn hq_and_the_operator_stop_a_trial_and_nothing_else() {
 }
 
 #[test]
+fn a_file_brought_by_hand_ends_a_trial_only_if_it_may_be_taken_itself() {
+    let mut office = Office::new();
+    office.offer(signed(&edition(5)));
+    let mut foreign = edition(6);
+    foreign.scope.except = ["nasr".parse().unwrap()].into();
+    office.say(Input::Offered { bytes: signed(&foreign), by_hand: true });
+    let (_, answer) = office.answers.pop().unwrap();
+    assert_eq!(answer.unwrap_err().code(), "scope");
+    assert_eq!((office.in_force, office.last()), (Some(Serial(5)), "probation"));
+    office.say(Input::Offered { bytes: signed(&edition(7)), by_hand: true });
+    assert_eq!((office.in_force, office.last()), (Some(Serial(7)), "probation"));
+}
+
+#[test]
 fn every_step_comes_back_from_its_bytes() {
     let mut office = Office::new();
     office.offer(signed(&edition(5)));
