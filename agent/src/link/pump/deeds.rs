@@ -1,10 +1,13 @@
 //! What the machine wants done. Knows nothing of when it wants it.
 
+use std::time::Duration;
+
 use wasl_protocol::id::Position;
 use wasl_protocol::session::office::{Input, Output};
 use wasl_protocol::units::MonoMs;
 use wasl_protocol::wire::{Bye, ByeCode, Hello, Message, Report, Welcome};
 
+use super::budget::Budget;
 use super::keep::{check_abort, keep};
 use super::{ENTRIES_WAITING, Pump, Read};
 use crate::engine::Facts;
@@ -92,7 +95,11 @@ impl Pump<'_> {
             && let Some((journal, after, max_bytes)) = self.wanted.take()
         {
             let handle = self.config.handle.clone();
+            let pause = self.budget.wait_ms(self.config.world.clock.mono());
+            let cap_kbit_s = self.in_force.borrow().settings.bandwidth.records_kbit_s;
+            let max_bytes = Budget::at_once(max_bytes, cap_kbit_s);
             self.reading = Some(Box::pin(async move {
+                tokio::time::sleep(Duration::from_millis(pause)).await;
                 let run = handle.read(journal, after, max_bytes).await?;
                 Ok(Read { journal, after, run })
             }));

@@ -3,6 +3,7 @@
 //! One task, no locks. Whatever can wait (a stream, the engine, a timer) is a future that is polled
 //! beside the others; each queue between them is bounded by not asking for more while it is long.
 
+mod budget; // how much of the link may be used
 mod deeds; // what the machine wants done
 mod keep; // what HQ sent: checked, then kept
 
@@ -21,6 +22,8 @@ use wasl_protocol::id::{JournalId, Position};
 use wasl_protocol::session::office::{Input, OfficeSession};
 use wasl_protocol::units::MonoMs;
 use wasl_protocol::wire::{Bye, ByeCode, Entries, Message, States, Stream};
+
+use self::budget::Budget;
 
 use super::board::Board;
 use super::failure::Failure;
@@ -49,6 +52,7 @@ pub(super) struct Pump<'a> {
     machine: OfficeSession,
     facts: watch::Receiver<Arc<Facts>>,
     in_force: watch::Receiver<Arc<InForce>>,
+    budget: Budget,
     control: Outbox,
     answers: Inbox,
     entries: Outbox,
@@ -101,6 +105,7 @@ impl<'a> Pump<'a> {
             machine: OfficeSession::new(config.world.clock.mono(), heartbeat_ms(config)),
             facts: config.handle.facts(),
             in_force,
+            budget: Budget::new(config.world.clock.mono()),
             control: Outbox::new(send),
             answers: Inbox::new(Stream::Control, receive),
             entries: Outbox::new(entries),
@@ -229,6 +234,8 @@ impl<'a> Pump<'a> {
                 let key = &self.config.sign_key;
                 let entries = Entries::new(journal, run.after, run.frames, run.last, key);
                 self.entries.push(&Message::Entries(entries));
+                let cap_kbit_s = self.in_force.borrow().settings.bandwidth.records_kbit_s;
+                self.budget.spend(self.config.world.clock.mono(), bytes, cap_kbit_s);
                 (run.last, bytes)
             }
         };
