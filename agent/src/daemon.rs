@@ -162,6 +162,7 @@ impl Parts {
             link: link_state,
             config: config.facts(),
             in_force: config.in_force(),
+            http: listeners.facts(),
         };
         let (dir, world) = (self.options.dir.clone(), self.world.clone());
         let reporter = Arc::new(Reporter::new(known, dir, sources, world));
@@ -176,7 +177,8 @@ impl Parts {
         };
         let gates = self.gates(&config, &listeners, &intake.counts);
 
-        let serving = tokio::spawn(listeners.serve(intake.router(), intake_stops));
+        let serving =
+            tokio::spawn(listeners.serve(intake.router(), config.in_force(), intake_stops));
         let watching = tokio::spawn(gates.watch(rest_stops.clone()));
         let link = self.link_config(credentials, config);
         let linking = tokio::spawn(link::run(link, publish, kicked, rest_stops.clone()));
@@ -249,7 +251,8 @@ impl Parts {
             engine: self.handle.facts(),
             counts: counts.clone(),
             socket: listeners.socket().to_owned(),
-            http: listeners.http(),
+            own_http: listeners.http(),
+            http: listeners.facts(),
         }
     }
 

@@ -1,6 +1,8 @@
 //! What the link knows of itself, and how an edition that was tried is shown. Plain data: it knows
 //! no edge and no engine, so that the edges need not know one another.
 
+use std::net::SocketAddr;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
@@ -65,6 +67,17 @@ pub struct LinkFacts {
     /// How many kicks ("sync now") that word of HQ's has seen: level with the nth kick once this is
     /// n or more and the engine has no backlog.
     pub level_kicks: u64,
+}
+
+/// The address at which the edition in force wants HTTP served.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HttpFacts {
+    /// Which; none if the edition names none, or the one that this machine serves in any case.
+    pub wanted: Option<SocketAddr>,
+    /// Which one is served; another than the wanted one until that can be opened.
+    pub served: Option<SocketAddr>,
+    /// Why the wanted one cannot be opened.
+    pub why: Option<String>,
 }
 
 /// The last edition that the office tried, and how far it came.

@@ -14,6 +14,7 @@ use wasl_protocol::units::UnixMs;
 
 use crate::config::{Config, ConfigFacts};
 use crate::engine::{Facts, Refused};
+use crate::facts::HttpFacts;
 use crate::intake::Counts;
 
 /// How often the gates are looked at.
@@ -32,7 +33,10 @@ pub(super) struct Gates {
     pub(super) engine: watch::Receiver<Arc<Facts>>,
     pub(super) counts: Arc<Counts>,
     pub(super) socket: PathBuf,
-    pub(super) http: Option<SocketAddr>,
+    /// The address that this machine serves in any case.
+    pub(super) own_http: Option<SocketAddr>,
+    /// The one that the edition in force wants served.
+    pub(super) http: watch::Receiver<HttpFacts>,
 }
 
 impl Gates {
@@ -73,8 +77,17 @@ impl Gates {
     }
 
     async fn http_listens(&self) -> bool {
-        let Some(http) = self.http else { return true };
-        matches!(timeout(PATIENCE, TcpStream::connect(http)).await, Ok(Ok(_)))
+        let wanted = self.config.in_force().borrow().settings.intake.http();
+        let served = self.http.borrow().served;
+        if wanted.is_some() && wanted != served && wanted != self.own_http {
+            return false;
+        }
+        for http in self.own_http.iter().chain(&served) {
+            if !matches!(timeout(PATIENCE, TcpStream::connect(http)).await, Ok(Ok(_))) {
+                return false;
+            }
+        }
+        true
     }
 }
 

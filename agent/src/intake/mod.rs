@@ -9,6 +9,7 @@ mod config; // the config in force, and what the operator says to it
 mod conflicts; // the records in conflict
 mod counts; // who waits, what was taken and what was refused
 mod enroll; // many enrollments in one request, line by line
+mod follow; // HTTP where the edition in force says
 mod held; // entries that HQ did not apply
 mod lines; // lines out of a stream of bytes
 mod prepare; // what the edge does for each enrollment

@@ -1,10 +1,12 @@
-//! The sockets: one in the data dir, and one on loopback TCP if asked for.
+//! The sockets: one in the data dir, and on loopback TCP where the machine's own settings and the
+//! edition in force say.
 
 use std::fs::Permissions;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::Request;
@@ -15,6 +17,9 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
 
 use super::Problem;
+use super::follow::Follow;
+use crate::config::InForce;
+use crate::facts::HttpFacts;
 
 /// The name of the socket in the data dir.
 pub const SOCKET: &str = "wasl.sock";
@@ -69,6 +74,7 @@ pub struct Listeners {
     unix: UnixListener,
     path: PathBuf,
     tcp: Option<TcpListener>,
+    facts: watch::Sender<HttpFacts>,
 }
 
 impl Listeners {
@@ -90,7 +96,7 @@ impl Listeners {
                 Some(bound.map_err(|why| IntakeError::Listen { at: addr.to_string(), why })?)
             }
         };
-        Ok(Self { unix, path, tcp })
+        Ok(Self { unix, path, tcp, facts: watch::Sender::default() })
     }
 
     /// The path of the socket.
@@ -103,23 +109,33 @@ impl Listeners {
         self.tcp.as_ref().and_then(|tcp| tcp.local_addr().ok())
     }
 
+    /// How it goes with the address that the edition in force names.
+    pub fn facts(&self) -> watch::Receiver<HttpFacts> {
+        self.facts.subscribe()
+    }
+
     /// Serves until `stop` says true and the requests under way are answered; then the socket is
     /// removed.
-    pub async fn serve(self, router: Router, stop: watch::Receiver<bool>) {
+    pub async fn serve(
+        self,
+        router: Router,
+        in_force: watch::Receiver<Arc<InForce>>,
+        stop: watch::Receiver<bool>,
+    ) {
         let stopped = |mut stop: watch::Receiver<bool>| async move {
             let _ = stop.wait_for(|stop| *stop).await;
         };
+        let own = self.http();
         let unix = axum::serve(self.unix, router.clone());
         let unix = unix.with_graceful_shutdown(stopped(stop.clone()));
+        let router = router.layer(middleware::from_fn(loopback_host));
+        let follow = Follow { router: router.clone(), own, in_force, facts: self.facts };
+        let follow = follow.serve(stop.clone());
         let tcp = async {
-            if let Some(tcp) = self.tcp {
-                let router = router.layer(middleware::from_fn(loopback_host));
-                axum::serve(tcp, router).with_graceful_shutdown(stopped(stop)).await
-            } else {
-                Ok(())
-            }
+            let Some(tcp) = self.tcp else { return Ok(()) };
+            axum::serve(tcp, router).with_graceful_shutdown(stopped(stop)).await
         };
-        let (unix, tcp) = tokio::join!(unix.into_future(), tcp);
+        let (unix, tcp, ()) = tokio::join!(unix.into_future(), tcp, follow);
         for ended in [unix, tcp] {
             if let Err(why) = ended {
                 tracing::error!(%why, "a socket of intake failed");

@@ -11,7 +11,7 @@ use super::document::{
 use super::warnings::warnings;
 use crate::config::{ConfigFacts, InForce};
 use crate::engine::{Facts, Refused};
-use crate::facts::{LinkFacts, LinkPhase, config_word};
+use crate::facts::{HttpFacts, LinkFacts, LinkPhase, config_word};
 
 /// What does not change while a daemon runs.
 #[derive(Clone, Debug)]
@@ -35,6 +35,8 @@ pub struct Told<'a> {
     pub config: &'a ConfigFacts,
     /// What is in force: the thresholds, and the working hours.
     pub in_force: &'a InForce,
+    /// By intake, of HTTP.
+    pub http: &'a HttpFacts,
     /// What the last verification of the journals found.
     pub verified: Option<&'a Verified>,
     /// By the clocks.

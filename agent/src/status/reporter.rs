@@ -12,7 +12,7 @@ use super::file::{WRITTEN_EVERY_MS, last_verified, write};
 use super::trend::Trend;
 use crate::config::{ConfigFacts, InForce};
 use crate::engine::Facts;
-use crate::facts::LinkState;
+use crate::facts::{HttpFacts, LinkState};
 use crate::seam::World;
 
 /// The ends of what the other rooms tell.
@@ -26,6 +26,8 @@ pub struct Sources {
     pub config: watch::Receiver<Arc<ConfigFacts>>,
     /// What is in force.
     pub in_force: watch::Receiver<Arc<InForce>>,
+    /// What intake tells of HTTP.
+    pub http: watch::Receiver<HttpFacts>,
 }
 
 /// Tells how the office is, from what the others tell.
@@ -46,9 +48,10 @@ impl Reporter {
 
     /// The document as of now.
     pub fn status(&self) -> Status {
-        let Sources { facts, link, config, in_force } = &self.sources;
+        let Sources { facts, link, config, in_force, http } = &self.sources;
         let (facts, link) = (facts.borrow().clone(), link.borrow().clone());
         let (config, in_force) = (config.borrow().clone(), in_force.borrow().clone());
+        let http = http.borrow().clone();
         let verified = last_verified(&self.dir);
         let mono = self.world.clock.mono();
         let clocks = {
@@ -64,6 +67,7 @@ impl Reporter {
             link: &link,
             config: &config,
             in_force: &in_force,
+            http: &http,
             verified: verified.as_ref(),
             clocks,
         };

@@ -6,7 +6,7 @@ use super::document::timestamp;
 use super::*;
 use crate::config::{ConfigFacts, InForce};
 use crate::engine::{Facts, Refused};
-use crate::facts::{LinkError, LinkFacts, LinkPhase};
+use crate::facts::{HttpFacts, LinkError, LinkFacts, LinkPhase};
 use crate::settings::Tighten;
 
 mod config; // what is wrong with the config
@@ -25,6 +25,7 @@ struct World {
     link: LinkFacts,
     config: ConfigFacts,
     in_force: InForce,
+    http: HttpFacts,
     fill_eta_s: Option<u64>,
     verified: Option<Verified>,
 }
@@ -73,7 +74,8 @@ fn well() -> World {
     let in_force = InForce { serial: Serial(7), ..InForce::built_in(&Tighten::default()) };
     let config =
         ConfigFacts { state: stood(7), desired: Some(Serial(7)), ..ConfigFacts::default() };
-    World { known, facts, link, config, in_force, fill_eta_s: None, verified: None }
+    let http = HttpFacts::default();
+    World { known, facts, link, config, in_force, http, fill_eta_s: None, verified: None }
 }
 
 /// Where an office is whose edition has stood.
@@ -91,9 +93,9 @@ fn step(serial: u64, phase: Phase) -> Step {
 
 fn status(world: &World) -> Status {
     let clocks = Clocks { now: NOW, fill_eta_s: world.fill_eta_s, sync_eta_s: Some(0) };
-    let World { known, facts, link, config, in_force, verified, .. } = world;
+    let World { known, facts, link, config, in_force, http, verified, .. } = world;
     let verified = verified.as_ref();
-    build(known, &Told { facts, link, config, in_force, verified, clocks })
+    build(known, &Told { facts, link, config, in_force, http, verified, clocks })
 }
 
 /// The codes and severities of what is wrong once `harm` is done to a well office.

@@ -27,6 +27,7 @@ pub(super) fn warnings(known: &Known, told: &Told<'_>) -> Vec<Warning> {
         config_stale(told),
         config_rolled_back(told),
         config_held(told),
+        http_closed(told),
         held(facts),
         refused_entries(facts),
         newer(facts),
@@ -161,6 +162,14 @@ fn clock(told: &Told<'_>) -> Option<Warning> {
     let text = format!("{} {way} HQ's; enrolling and syncing go on", ago(off_s));
     let action = "set the clock, or switch on time synchronisation";
     Some(warning("clock-off", severity, "the clock is off", text, action))
+}
+
+fn http_closed(told: &Told<'_>) -> Option<Warning> {
+    let at = told.http.wanted.filter(|at| told.http.served != Some(*at))?;
+    let why = told.http.why.as_deref().unwrap_or("not tried yet");
+    let text = format!("{at}: {why}; enrolling over the socket goes on, and it is tried again");
+    let action = "see what has that address (`ss -ltnp`), or have headquarters name another";
+    Some(warning("http-closed", Severity::Warn, "HTTP is not served", text, action))
 }
 
 fn held(facts: &Facts) -> Option<Warning> {

@@ -7,6 +7,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use core::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 
 use super::fields::FieldRules;
@@ -198,11 +199,14 @@ pub struct IntakeSettings {
     pub max_waiting: u64,
     /// The longest posted record, in KiB.
     pub record_kib: u64,
+    /// Where HTTP is served beside the socket, such as `127.0.0.1:8780`: an address that only this
+    /// machine reaches. Empty: only where the machine's own settings say.
+    pub http: String,
 }
 
 impl Default for IntakeSettings {
     fn default() -> Self {
-        Self { max_waiting: 1024, record_kib: 256 }
+        Self { max_waiting: 1024, record_kib: 256, http: String::new() }
     }
 }
 
@@ -251,6 +255,13 @@ pub struct ConfigSettings {
 impl Default for ConfigSettings {
     fn default() -> Self {
         Self { stale_warn_days: 7, stale_crit_days: 30 }
+    }
+}
+
+impl IntakeSettings {
+    /// Where HTTP is served beside the socket, if anywhere.
+    pub fn http(&self) -> Option<SocketAddr> {
+        self.http.parse().ok()
     }
 }
 
@@ -305,6 +316,7 @@ impl OfficeSettings {
         within("day.priority", self.day.priority.len() as u64, 0, 32)?;
         within("intake.max_waiting", self.intake.max_waiting, 1, 65_536)?;
         within("intake.record_kib", self.intake.record_kib, 4, 256)?;
+        check_http(&self.intake.http)?;
         within("config.stale_warn_days", self.config.stale_warn_days, 1, 365)?;
         at_most(
             "config.stale_warn_days",
@@ -330,6 +342,15 @@ fn check_endpoint(endpoint: &str) -> Result<(), SettingsError> {
     }
     let want = "write host:port, such as hq.example:4433".to_string();
     Err(SettingsError::NotAllowed { key: "link.endpoints".into(), value: endpoint.into(), want })
+}
+
+fn check_http(at: &str) -> Result<(), SettingsError> {
+    let here = |at: SocketAddr| at.ip().is_loopback() && at.port() > 0;
+    if at.is_empty() || at.parse().is_ok_and(here) {
+        return Ok(());
+    }
+    let want = "HTTP without TLS is served on loopback only, such as 127.0.0.1:8780".to_string();
+    Err(SettingsError::NotAllowed { key: "intake.http".into(), value: at.into(), want })
 }
 
 fn within(key: &str, value: u64, least: u64, most: u64) -> Result<(), SettingsError> {

@@ -88,8 +88,11 @@ struct Pair {
     cursor: Option<Cursor>,
     hq: Chain,
     feed: Vec<SignedNews>,
-    /// What HQ says of config once it has welcomed.
-    config: Option<Message>,
+    /// What HQ says of config, and when, once it has welcomed.
+    config: Option<(MonoMs, Message)>,
+    /// How many steps the office journals when it hears of config.
+    steps: u64,
+    welcomed: bool,
     up: VecDeque<(MonoMs, Message)>,
     down: VecDeque<(MonoMs, Message)>,
     delay_states_ms: u64,
@@ -113,6 +116,8 @@ impl Pair {
             hq,
             feed: vec![],
             config: None,
+            steps: 0,
+            welcomed: false,
             up: VecDeque::new(),
             down: VecDeque::new(),
             delay_states_ms: 0,
@@ -147,6 +152,7 @@ impl Pair {
         self.up.clear();
         self.down.clear();
         self.office_end = None;
+        self.welcomed = false;
         office.handle(self.now, self.hello());
         loop {
             let mut wake = self.drive_office(&mut office);
@@ -228,8 +234,9 @@ impl Pair {
                     Input::StatesStored(states.upto)
                 }
                 Output::Config(message) => {
-                    self.log.push(format!("config {}", name(&message)));
-                    continue;
+                    self.log.push(format!("{:?} config {}", self.now, name(&message)));
+                    self.office.grow(self.steps, 0);
+                    Input::Grew { journal: J, head: self.office.end() }
                 }
                 Output::Acked(ack) => {
                     self.believed = ack.stored;
@@ -253,14 +260,19 @@ impl Pair {
         use hq::{Input, Output};
         loop {
             let answer = match session.poll() {
-                Output::Sleep(until) => return until,
-                Output::Send(message) => {
-                    let welcomed = matches!(message, Message::Welcome(_));
-                    self.send(message);
-                    match self.config.take().filter(|_| welcomed) {
-                        Some(config) => Input::Config(config),
-                        None => continue,
+                Output::Sleep(until) => match self.config.take() {
+                    Some((at, config)) if self.welcomed && at <= self.now => Input::Config(config),
+                    waits => {
+                        let at = waits.as_ref().filter(|_| self.welcomed);
+                        let due = at.map_or(MonoMs::NEVER, |(at, _)| *at);
+                        self.config = waits;
+                        return until.min(due);
                     }
+                },
+                Output::Send(message) => {
+                    self.welcomed |= matches!(message, Message::Welcome(_));
+                    self.send(message);
+                    continue;
                 }
                 Output::Lookup(hello) => Input::Known { welcome: self.welcome(&hello) },
                 Output::Append(entries) => {
@@ -376,11 +388,30 @@ fn when_nothing_changed_three_messages_say_so() {
 fn an_edition_comes_right_behind_welcome_and_the_session_goes_on() {
     let chain = Chain::of(5, 0);
     let mut p = Pair::new(chain.clone(), chain);
-    p.config = Some(Message::Edition(Offer { bytes: vec![1, 2, 3] }));
+    p.config = Some((p.now, Message::Edition(Offer { bytes: vec![1, 2, 3] })));
     p.run(HEARTBEAT_MS * 2);
     assert_eq!(p.office_end, None);
-    assert_eq!(p.log[2], "MonoMs(1300) Edition");
-    assert!(p.log.iter().any(|line| line == "config Edition"), "{:?}", p.log);
+    assert!(p.log[1..4].contains(&"MonoMs(1300) Edition".to_string()), "{:?}", p.log);
+    assert!(p.log.contains(&"MonoMs(1600) config Edition".to_string()), "{:?}", p.log);
+}
+
+#[test]
+fn an_edition_on_a_live_session_takes_half_a_round_trip_and_its_steps_the_other_half() {
+    let chain = Chain::of(5, 0);
+    let mut p = Pair::new(chain.clone(), chain);
+    p.steps = 6;
+    p.config = Some((MonoMs(20_000), Message::Edition(Offer { bytes: vec![1, 2, 3] })));
+    p.run(HEARTBEAT_MS / 2);
+    let since: Vec<_> = p.log.iter().skip_while(|line| !line.ends_with(" Edition")).collect();
+    let (sent, here, back) = (20_000, 20_000 + ONE_WAY_MS, 20_000 + 2 * ONE_WAY_MS);
+    let want = [
+        format!("MonoMs({sent}) Edition"),
+        format!("MonoMs({here}) config Edition"),
+        format!("MonoMs({here}) Entries"),
+        format!("MonoMs({back}) Ack"),
+    ];
+    assert_eq!(since[..4], want.iter().collect::<Vec<_>>());
+    assert_eq!(p.hq.end().seq, Seq(11), "HQ has all steps of it");
 }
 
 #[test]

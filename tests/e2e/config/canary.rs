@@ -5,7 +5,9 @@ use super::{at, committed, import, in_force, push, rollout, running, until_at, u
 use crate::district::{District, enroll, synced, try_enroll, until};
 use crate::forms;
 use serde_json::{Value, json};
-use wasl_protocol::edition::{AgentVersion, Edition, Probation};
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use wasl_protocol::edition::{AgentVersion, Edition, Probation, Serial};
 use wasl_tests::fleet::Office;
 
 /// A district where serial 1 is in force, with a canary and two other offices.
@@ -125,6 +127,32 @@ fn field_rules_that_refuse_everybody_go_back_by_themselves() {
     assert!(refused.said.contains("contact.phone"), "{}", refused.said);
     fleet.stopped("rolled_back", "intake");
     enroll(&fleet.canary, 0..8);
+}
+
+#[test]
+fn a_listener_that_cannot_be_opened_goes_back_and_one_that_can_stays() {
+    let fleet = Fleet::new();
+    let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let at = taken.local_addr().unwrap();
+    let mut edition = fleet.author.edition(2, &json!({"intake": {"http": at.to_string()}}));
+    edition.probation = LATE;
+    fleet.try_at_canary(&edition);
+    in_force(&fleet.canary, 2);
+    enroll(&fleet.canary, 0..5);
+    fleet.stopped("rolled_back", "listener");
+
+    drop(taken);
+    edition.serial = Serial(3);
+    edition.probation = SOON;
+    fleet.try_at_canary(&edition);
+    committed(&fleet.canary, 3);
+    let mut stream = TcpStream::connect(at).unwrap();
+    stream
+        .write_all(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
 }
 
 #[test]

@@ -106,3 +106,12 @@ fn what_an_older_daemon_left_is_still_read() {
     assert_eq!(read.config, ConfigStatus::default());
     assert!(table(&read, timestamp(NOW), Style::Plain).contains("  Config   not known\n"));
 }
+
+#[test]
+fn http_that_cannot_be_served_where_the_edition_says_is_a_warning() {
+    let at = "127.0.0.1:8780".parse().ok();
+    assert_eq!(wrong(|w| (w.http.wanted, w.http.served) = (at, at)), []);
+    let why = Some("Address already in use".to_owned());
+    let told = wrong(|w| (w.http.wanted, w.http.why) = (at, why));
+    assert_eq!(told, only("http-closed", Severity::Warn));
+}

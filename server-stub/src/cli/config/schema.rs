@@ -16,6 +16,7 @@ enum Kind {
     Count,
     Flag,
     Word(&'static [&'static str]),
+    Text,
     /// A list of texts, of at most so many.
     Texts(u64),
     /// A list of groups or fields, in no order.
@@ -65,6 +66,11 @@ const KEYS: &[(&str, Kind, &str)] = &[
     ("conflicts.hq_only", Kind::Names, "groups whose conflicts offices leave to headquarters"),
     ("intake.max_waiting", Kind::Whole(1, 65_536), "how many posted records may wait for the disk"),
     ("intake.record_kib", Kind::Whole(4, 256), "the longest posted record, in KiB"),
+    (
+        "intake.http",
+        Kind::Text,
+        "where HTTP is served too, on loopback; empty: as the machine says",
+    ),
     ("fields.mandatory", Kind::Names, "fields, as group.field, that must not be empty"),
     ("fields.patterns", Kind::TextByField, "what a field's whole text must match"),
     ("fields.blocked", Kind::TextsByField, "texts that a field must not have"),
@@ -86,6 +92,7 @@ impl Kind {
             }
             Self::Count => json!({"type": "integer", "minimum": 0}),
             Self::Flag => json!({"type": "boolean"}),
+            Self::Text => json!({"type": "string"}),
             Self::Word(words) => json!({"enum": words}),
             Self::Texts(most) => {
                 json!({"type": "array", "items": {"type": "string"}, "maxItems": most})

@@ -98,6 +98,11 @@ fn the_bounds_of_the_schema_are_those_that_are_checked() {
                     assert_eq!(set(key, &texts).is_ok(), good, "{key}: {many}");
                 }
             }
+            Kind::Text => {
+                for (text, good) in [("127.0.0.1:80", true), ("", true), ("0.0.0.0:80", false)] {
+                    assert_eq!(set(key, &format!("{text:?}")).is_ok(), good, "{key}: {text}");
+                }
+            }
             Kind::Count => assert!(set(key, "-1").is_err(), "{key}"),
             _ => {}
         }
