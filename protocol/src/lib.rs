@@ -22,9 +22,11 @@ pub mod join; // the token and the one message of a stranger
 pub mod json; // canonical JSON, and the text that is refused
 pub mod keys; // signing, wrapping and data keys
 pub mod limits; // every bound, in one place, checked against each other while compiling
+pub mod named; // a record by the beginning of its id
 pub mod news; // what HQ tells an office, signed
 pub mod pack; // compression with the trained dictionary, and padding
 pub mod private; // the wrapper round personal data that never prints
+pub mod receipt; // what a citizen takes home
 pub mod record; // record states: edit, apply, merge, conflict
 pub mod session; // both machines, sans I/O
 pub mod units; // milliseconds and sequence numbers that cannot be mixed up
