@@ -22,6 +22,7 @@ use crate::keys::{DataKey, SignKey, UnwrapKey};
 use crate::news::{Fate, Held, News, Says, SignedNews, What};
 use crate::pack::{Packer, Unpacker};
 use crate::private::Private;
+use crate::receipt::Receipt;
 use crate::record::{Draft, Origin, RecordState, Value, VersionVector};
 use crate::units::{FeedNo, Seq, UnixMs};
 use crate::wire::{
@@ -290,4 +291,13 @@ fn joining_is_frozen_and_still_read() {
         frozen(name, &bytes);
         assert_eq!(decode_answer(&bytes).unwrap(), answer);
     }
+}
+
+#[test]
+fn receipts_over_the_counter_are_frozen_and_still_read() {
+    let (_, at) = journal();
+    let receipt = Receipt { office: office(), journal: J, at };
+    let text = alloc::format!("{receipt}");
+    frozen("receipt", text.as_bytes());
+    assert_eq!(text.parse(), Ok(receipt));
 }

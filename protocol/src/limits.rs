@@ -39,6 +39,9 @@ pub const OPERATOR_BYTES: usize = 128;
 /// The longest signed edition, as a file or on the wire.
 pub const EDITION_BYTES: usize = 512 * 1024;
 
+/// The longest text of a receipt over the counter; with the longest office id it has 146 characters.
+pub const RECEIPT_TEXT_BYTES: usize = 256;
+
 /// How deep the JSON of a group may nest.
 pub const JSON_DEPTH: usize = 16;
 
