@@ -1,6 +1,7 @@
 //! The running HQ: opens what it needs, starts gateway and console, and stops them cleanly. The
 //! only place that spawns.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
@@ -16,6 +17,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use crate::console::{Console, Live};
 use crate::gateway::{Gateway, GatewayConfig, GatewayError, Sessions};
+use crate::habit::Hour;
 use crate::registry::{HqKeys, RegistryError};
 use crate::seam::World;
 use crate::settings::{Settings, SettingsError};
@@ -36,6 +38,9 @@ const LAST_COMMANDS: Duration = Duration::from_secs(3);
 
 /// How often a rollout looks whether it can go on.
 const ROLLOUT_TICK: Duration = Duration::from_secs(1);
+
+/// How often it is looked which offices are heard.
+const HABIT_TICK: Duration = Duration::from_secs(5);
 
 /// Why HQ does not run.
 #[derive(Debug, thiserror::Error)]
@@ -104,6 +109,12 @@ pub async fn run(dir: &Path, world: World, mut ready: impl Write) -> Result<(), 
         world.clone(),
         stopping.clone(),
     ));
+    let habits = tokio::spawn(watch_habits(
+        store.clone(),
+        sessions.clone(),
+        world.clone(),
+        stopping.clone(),
+    ));
     let config = GatewayConfig { world, store: store.clone(), keys, sessions };
     let gateway = tokio::spawn(gateway.serve(config, stopping.clone()));
     let console = tokio::spawn(console.serve(socket, stopping));
@@ -115,9 +126,10 @@ pub async fn run(dir: &Path, world: World, mut ready: impl Write) -> Result<(), 
     notify(NotifyState::Stopping);
     tracing::info!("HQ stops");
     stop.send_replace(true);
-    let rollouts = rollouts.await;
+    let (rollouts, habits) = (rollouts.await, habits.await);
     if gateway.await.is_err()
         || rollouts.is_err()
+        || habits.is_err()
         || matches!(timeout(LAST_COMMANDS, console).await, Ok(Err(_)))
     {
         tracing::error!("a part of HQ had ended before");
@@ -147,6 +159,39 @@ async fn watch_rollouts(
             tracing::error!(%error, "a rollout could not be driven");
         }
         before = now;
+        // Fed by the store's answers: one that hangs ends this life.
+        notify(NotifyState::Watchdog);
+    }
+}
+
+/// Notes which offices are heard in which hour: what their habits come from.
+async fn watch_habits(
+    store: Store,
+    sessions: Sessions,
+    world: World,
+    mut stop: watch::Receiver<bool>,
+) {
+    let mut ticks = interval(HABIT_TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let (mut noted_in, mut noted) = (None, BTreeSet::new());
+    loop {
+        tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => return,
+            _ = ticks.tick() => {}
+        }
+        let hour = Hour::of(world.clock.unix());
+        let heard: BTreeSet<_> = sessions.list().into_iter().map(|s| s.office).collect();
+        if noted_in == Some(hour) && heard.is_subset(&noted) {
+            continue;
+        }
+        if let Err(error) = store.note_heard(hour, &heard).await {
+            tracing::error!(%error, "it could not be noted which offices were heard");
+            continue;
+        }
+        if noted_in.replace(hour) != Some(hour) {
+            noted.clear();
+        }
+        noted.extend(heard);
     }
 }
 

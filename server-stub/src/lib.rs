@@ -6,6 +6,7 @@
 pub mod seam; // the world: clock, entropy, files
 pub mod registry; // HQ's own keys, and what it knows of each office
 pub mod rollout; // how one edition comes to all offices: pure
+pub mod habit; // when HQ usually hears an office: pure
 pub mod store; // one SQL schema: journals, records, feed
 pub mod gateway; // QUIC: admit, join, pump
 pub mod status; // what ops see

@@ -137,8 +137,8 @@ pub(super) fn unknown(id: &OfficeId) -> Problem {
 }
 
 async fn offices(console: &Console) -> Result<Vec<OfficeStatus>, Problem> {
-    let live = console.live.as_ref().map(|l| l.running.sessions.list()).unwrap_or_default();
-    Ok(status::offices(&console.store, &live).await?)
+    let live = console.live.as_ref().map(|l| l.running.sessions.list());
+    Ok(status::offices(&console.store, live.as_deref(), console.world.clock.unix()).await?)
 }
 
 async fn document(console: &Console, id: &OfficeId) -> Result<Json<OfficeDocument>, Problem> {

@@ -12,8 +12,10 @@ use wasl_protocol::id::{EpochId, Head, JournalId, OfficeId};
 use wasl_protocol::units::{Seq, UnixMs};
 
 use crate::gateway::{SessionFacts, Sessions};
-use crate::store::{OfficeFacts, Store, StoreError};
+use crate::habit::{Contact, Habit, judge};
+use crate::store::{Heard, OfficeFacts, Store, StoreError};
 
+pub use crate::habit::Freshness;
 pub use warnings::{Severity, Warning};
 
 /// `status --json`.
@@ -105,6 +107,10 @@ pub struct OfficeStatus {
     pub address: Option<String>,
     /// The round-trip time to it, in milliseconds.
     pub rtt_ms: Option<u64>,
+    /// How fresh that makes what is known of it, by its own habit; none of one that is revoked.
+    pub freshness: Option<Freshness>,
+    /// Its habit, and its silence by that; none of one that never came or is revoked.
+    pub habit: Option<HabitStatus>,
     /// When it last said something.
     pub last_seen: Option<Timestamp>,
     /// When it was added.
@@ -131,6 +137,22 @@ pub struct OfficeStatus {
     pub records: u64,
     /// How many of those are in conflict.
     pub conflicts: u64,
+}
+
+/// When an office is usually heard, and what its silence means by that. Hours are those in which it
+/// is usually heard and HQ ran.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct HabitStatus {
+    /// When it is usually heard, in words: `Sun-Thu 08-15`.
+    pub usual: String,
+    /// Does that come from what it did? Else from what offices do.
+    pub learnt: bool,
+    /// How many of those hours have passed since it was heard last.
+    pub missed_hours: f64,
+    /// From how many on it is late.
+    pub late_after_hours: f64,
+    /// From how many on it is lost.
+    pub lost_after_hours: f64,
 }
 
 /// One journal of an office.
@@ -166,7 +188,7 @@ impl Status {
         now: UnixMs,
     ) -> Result<Self, StoreError> {
         let live = running.map(|r| r.sessions.list()).unwrap_or_default();
-        let offices = offices(store, &live).await?;
+        let offices = offices(store, running.map(|_| &*live), now).await?;
         let totals = store.totals().await?;
         let held = store.held_totals().await?;
         let warnings = warnings::warnings(store, &held, totals.conflicts).await?;
@@ -194,17 +216,24 @@ impl Status {
     }
 }
 
-/// Every office, with the sessions that are live.
+/// Every office at `now`, with the sessions that are `live`; none: HQ does not run.
 pub async fn offices(
     store: &Store,
-    live: &[SessionFacts],
+    live: Option<&[SessionFacts]>,
+    now: UnixMs,
 ) -> Result<Vec<OfficeStatus>, StoreError> {
+    let heard = store.heard().await?;
     let facts = store.offices().await?;
-    Ok(facts.into_iter().map(|f| office(f, live)).collect())
+    Ok(facts.into_iter().map(|f| office(f, live, &heard, now)).collect())
 }
 
-fn office(facts: OfficeFacts, live: &[SessionFacts]) -> OfficeStatus {
-    let session = live.iter().find(|s| s.office == facts.id);
+fn office(
+    facts: OfficeFacts,
+    live: Option<&[SessionFacts]>,
+    heard: &Heard,
+    now: UnixMs,
+) -> OfficeStatus {
+    let session = live.unwrap_or_default().iter().find(|s| s.office == facts.id);
     let state = match (facts.joined_at, facts.revoked_at) {
         (_, Some(_)) => OfficeState::Revoked,
         (Some(_), None) => OfficeState::Joined,
@@ -217,13 +246,28 @@ fn office(facts: OfficeFacts, live: &[SessionFacts]) -> OfficeStatus {
     };
     let journals: Vec<_> = facts.journals.iter().map(journal).collect();
     let stored_seq = journals.last().map_or(Seq(0), |j| j.seq);
+    let last_seen = session.map(|s| s.last_seen).max(facts.last_seen);
+    let habit = last_seen.max(facts.joined_at).filter(|_| state == OfficeState::Joined);
+    let habit = habit.map(|last| {
+        let log = heard.offices.get(&facts.id).cloned().unwrap_or_default();
+        judge(&heard.ran, &log, Contact { connected: session.is_some(), last }, now)
+    });
+    let freshness = match (state, &habit) {
+        (OfficeState::Revoked, _) => None,
+        (_, None) => Some(Freshness::Never),
+        // Nothing is fresh that nobody watches.
+        (_, Some(habit)) if live.is_none() => Some(habit.freshness.max(Freshness::Quiet)),
+        (_, Some(habit)) => Some(habit.freshness),
+    };
     OfficeStatus {
         state,
         connected: session.is_some(),
         connected_since: session.map(|s| timestamp(s.since)),
         address: session.map(|s| s.address.to_string()),
         rtt_ms: session.map(|s| u64::try_from(s.rtt.as_millis()).unwrap_or(u64::MAX)),
-        last_seen: session.map(|s| s.last_seen).max(facts.last_seen).map(timestamp),
+        freshness,
+        habit: habit.map(Into::into),
+        last_seen: last_seen.map(timestamp),
         added_at: timestamp(facts.added_at),
         token_expires_at: (state == OfficeState::Added).then(|| timestamp(facts.token_expires_at)),
         joined_at: facts.joined_at.map(timestamp),
@@ -239,6 +283,20 @@ fn office(facts: OfficeFacts, live: &[SessionFacts]) -> OfficeStatus {
         id: facts.id,
         name_ar: facts.name_ar,
         name_en: facts.name_en,
+    }
+}
+
+impl From<Habit> for HabitStatus {
+    fn from(habit: Habit) -> Self {
+        // To a tenth of an hour.
+        let hours = |thousandths: u32| f64::from((thousandths + 50) / 100) / 10.0;
+        Self {
+            missed_hours: hours(habit.missed_m),
+            late_after_hours: hours(habit.late_m),
+            lost_after_hours: hours(habit.lost_m),
+            usual: habit.usual,
+            learnt: habit.learnt,
+        }
     }
 }
 

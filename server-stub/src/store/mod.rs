@@ -18,10 +18,12 @@ mod feed; // what each office has yet to be sent
 mod held; // entries that are not applied
 mod edits; // HQ's own edits and grants
 mod decide; // what staff decide about held entries
+mod trace; // what a citizen's receipt names
 mod history; // a record's edits
 mod editions; // editions that HQ takes
 mod rollouts; // driven, and what each office is to be sent
 mod steps; // where its config steps leave each office
+mod heard; // in which hours HQ heard each office
 #[cfg(test)]
 mod tests; // the store's promises
 
@@ -30,9 +32,11 @@ pub use decide::DecideError;
 pub use editions::{EditionFacts, PushError};
 pub use edits::EditError;
 pub use feed::FeedRun;
+pub use heard::Heard;
 pub use held::{HeldEntry, HeldTotals};
 pub use journals::{Flaw, Verified};
 pub use offices::{Added, Office, OfficeFacts};
 pub use open::{DATABASE, Store, StoreError};
 pub use records::{Line, Totals};
 pub use rollouts::{AbortError, ForOffice};
+pub use trace::{StoredEntry, Traced};
