@@ -1,10 +1,14 @@
 //! The daemon: the only place that spawns. It starts the engine, the config and the edges round them,
 //! and stops them in order: first intake, then the link, then config, then the engine.
 
+mod exposed; // what a monitoring system is shown
 mod gates; // what is watched while an edition is on trial
 mod log; // what is logged
+mod shown; // what a browser is shown
+mod service; // what the service manager hands over, and is told
 
 use std::io::{self, Write as _};
+use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,14 +22,20 @@ use wasl_protocol::edition::{AgentVersion, Who};
 
 use crate::config::{self, Config};
 use crate::engine::{self, EngineConfig, EngineError, Handle, Notice, Refused, Running};
-use crate::facts::LinkFacts;
-use crate::intake::{Counts, Door, Intake, IntakeError, Listeners, StatusSource, socket_path};
-use crate::keystore::{Identity, KeyFile, KeySource, KeystoreError, Office};
+use crate::facts::{LinkFacts, LinkState};
+use crate::format::{self, FormatError};
+use crate::intake::{Counts, Door, Intake, IntakeError, Listeners, Receipts, StatusSource, socket_path};
+use crate::keystore::{Identity, KeyFile, KeystoreError, Office};
 use crate::link::{self, Credentials, IdentityError, LinkConfig};
+use crate::receipt::Counter;
 use crate::seam::{DirLock, LockError, World};
 use crate::settings::Local;
 use crate::status::{self, AgentStatus, IdentityStatus, Known, OfficeStatus, Reporter, Sources};
+use exposed::Exposed;
 use gates::Gates;
+pub use service::GivenError;
+use service::notify;
+use shown::page_source;
 
 /// Parsing and sealing keep two cores busy before the disk is; more threads only cost memory.
 const WORKERS: usize = 2;
@@ -61,12 +71,18 @@ pub enum DaemonError {
     /// The data dir is in use.
     #[error(transparent)]
     Lock(#[from] LockError),
+    /// The data dir is a newer version's.
+    #[error(transparent)]
+    Format(#[from] FormatError),
     /// The sockets.
     #[error(transparent)]
     Intake(#[from] IntakeError),
     /// The keys, as TLS wants them.
     #[error(transparent)]
     Identity(#[from] IdentityError),
+    /// What the service manager hands over.
+    #[error(transparent)]
+    Given(#[from] GivenError),
     /// The engine.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -80,13 +96,15 @@ pub enum DaemonError {
 
 /// Runs until SIGTERM or SIGINT, or until the journal's disk fails.
 pub fn run(options: Options) -> Result<(), DaemonError> {
-    socket_path(&options.dir)?;
+    let socket = service::socket(&socket_path(&options.dir)?)?;
     let level = log::start();
     let world = World::real();
+    format::check(&world, &options.dir)?;
     let key = KeyFile::locate(&options.dir, options.key_file.as_deref())?;
     let identity = Identity::load(&world, &options.dir, &key)?;
     let office = Office::load(&world, &identity)?;
     let _lock = DirLock::take(&options.dir)?;
+    format::enter(&world, &options.dir)?;
     let config = EngineConfig {
         hq: office.hq.verify_key,
         view_cache_bytes: options.local.machine.view.cache_mib * BYTES_PER_MIB,
@@ -98,7 +116,7 @@ pub fn run(options: Options) -> Result<(), DaemonError> {
         .enable_all()
         .build()?;
     let parts = Parts { options, world, key, identity, office, handle };
-    let served = runtime.block_on(parts.serve(level));
+    let served = runtime.block_on(parts.serve(level, socket));
     runtime.shutdown_background();
     // An engine that failed says best why; one that panicked cannot say what it stored.
     thread.join().map_err(|_| DaemonError::EngineGone)??;
@@ -136,7 +154,11 @@ struct Parts {
 }
 
 impl Parts {
-    async fn serve(self, level: Option<log::Level>) -> Result<(), DaemonError> {
+    async fn serve(
+        self,
+        level: Option<log::Level>,
+        socket: Option<UnixListener>,
+    ) -> Result<(), DaemonError> {
         let (terminate, interrupt) =
             (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         let credentials =
@@ -149,31 +171,38 @@ impl Parts {
             tokio::spawn(level.follow(config.in_force()));
         }
         let http = self.options.local.machine.intake_http;
-        let listeners = Listeners::open(&self.options.dir, http).await?;
+        let listeners = Listeners::open(&self.options.dir, socket, http).await?;
         let ready = self.ready_line(&listeners);
 
         let (stop_intake, intake_stops) = watch::channel(false);
         let (stop_rest, rest_stops) = watch::channel(false);
+        let alive = rest_stops.clone();
         let (kicks, kicked) = watch::channel(0);
         let (publish, link_state) = watch::channel(LinkFacts::default());
         let known = self.known(&credentials);
         let sources = Sources {
             facts: self.handle.facts(),
-            link: link_state,
+            link: link_state.clone(),
             config: config.facts(),
             in_force: config.in_force(),
             http: listeners.facts(),
         };
         let (dir, world) = (self.options.dir.clone(), self.world.clone());
         let reporter = Arc::new(Reporter::new(known, dir, sources, world));
+        let counts = Arc::<Counts>::default();
+        let exposed =
+            Exposed::new(reporter.clone(), &self.handle, link_state.clone(), counts.clone());
         let intake = Intake {
             door: self.door(),
             kicks,
             status: status_source(&reporter),
+            page: page_source(&reporter, config.in_force()),
             stop: intake_stops.clone(),
             in_force: config.in_force(),
             config: config.clone(),
-            counts: Arc::default(),
+            metrics: exposed.source(),
+            counts,
+            receipts: self.receipts(link_state),
         };
         let gates = self.gates(&config, &listeners, &intake.counts);
 
@@ -182,10 +211,16 @@ impl Parts {
         let watching = tokio::spawn(gates.watch(rest_stops.clone()));
         let link = self.link_config(credentials, config);
         let linking = tokio::spawn(link::run(link, publish, kicked, rest_stops.clone()));
+        let textfile = self.options.local.machine.metrics_textfile.clone();
+        let exposing = tokio::spawn(exposed.keep(textfile, rest_stops.clone()));
         let runtime_dir = std::env::var_os("RUNTIME_DIRECTORY").map(PathBuf::from);
         let place = status::place(&self.options.dir, runtime_dir.as_deref());
         let writing = tokio::spawn(async move { reporter.keep(&place, rest_stops).await });
 
+        if let Some(period) = service::watchdog() {
+            let fed = || notify(NotifyState::Watchdog);
+            tokio::spawn(service::feed(period, self.handle.clone(), alive, fed));
+        }
         let _ = writeln!(io::stdout(), "{ready}");
         notify(NotifyState::Ready);
         let ended = self.until_told(terminate, interrupt).await;
@@ -197,6 +232,7 @@ impl Parts {
         finish("link", linking).await;
         finish("status", writing).await;
         finish("gates", watching).await;
+        finish("metrics", exposing).await;
         let _ = stop_config.send(true);
         finish("config", configuring).await;
         self.handle.stop().await;
@@ -215,10 +251,6 @@ impl Parts {
 
     fn known(&self, credentials: &Credentials) -> Known {
         let key = credentials.transport_key().0;
-        let key_store = match self.key.source() {
-            KeySource::Given | KeySource::Beside => "file",
-            KeySource::Credential => "credential",
-        };
         Known {
             office: OfficeStatus {
                 id: self.office.id.clone(),
@@ -232,7 +264,7 @@ impl Parts {
             },
             identity: IdentityStatus {
                 key: data_encoding::HEXLOWER.encode(&key[..KEY_SHOWN_BYTES]),
-                key_store: key_store.to_owned(),
+                key_store: self.key.source().word().to_owned(),
             },
         }
     }
@@ -243,6 +275,11 @@ impl Parts {
             handle: self.handle.clone(),
             world: self.world.clone(),
         }
+    }
+
+    fn receipts(&self, link: LinkState) -> Receipts {
+        let (name_ar, name_en) = (self.office.name_ar.clone(), self.office.name_en.clone());
+        Receipts { counter: Counter { office: self.office.id.clone(), name_ar, name_en }, link }
     }
 
     fn gates(&self, config: &Config, listeners: &Listeners, counts: &Arc<Counts>) -> Gates {
@@ -320,11 +357,5 @@ async fn finish(edge: &'static str, mut task: JoinHandle<()>) {
     if tokio::time::timeout(STOP_PATIENCE, &mut task).await.is_err() {
         tracing::warn!(edge, "an edge does not stop in time");
         task.abort();
-    }
-}
-
-fn notify(state: NotifyState<'_>) {
-    if let Err(why) = sd_notify::notify(&[state]) {
-        tracing::warn!(%why, "the service manager cannot be told");
     }
 }

@@ -19,7 +19,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 use crate::seam::{World, read_whole, replace};
 
-pub use key_file::{KeyFile, KeySource};
+pub use key_file::{KeyFile, KeySource, Seal};
 pub use office::{Hq, Office};
 
 /// Why the keys cannot be had.

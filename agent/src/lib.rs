@@ -4,6 +4,7 @@
 //! and never one another.
 
 pub mod seam; // the world: clock, entropy, disk
+pub mod format; // which form the data dir has
 pub mod keystore; // the office's three private keys, and the key that opens them
 pub mod journal; // the append-only logs: journal and inbox
 pub mod view; // the fold of both, in sled
@@ -12,8 +13,11 @@ pub mod facts; // what the link tells of itself
 pub mod settings; // what is set on this machine
 pub mod config; // the config in force, and the way from one edition to the next
 pub mod link; // QUIC to HQ: dial, join, pump, pace
+pub mod receipt; // what a citizen takes home
 pub mod intake; // HTTP for workstations and for our own command line
 pub mod status; // what ops see
+pub mod metrics; // what a monitoring system sees
+pub mod page; // the same for a browser, in Arabic and in English
 pub mod daemon; // the only place that spawns
 pub mod cli; // one file a command
 

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use crate::daemon::DaemonError;
 use crate::engine::EngineError;
+use crate::format::FormatError;
 use crate::intake::{IntakeError, Problem};
 use crate::keystore::KeystoreError;
 use crate::seam::LockError;
@@ -131,6 +132,17 @@ impl From<KeystoreError> for Failure {
     }
 }
 
+impl From<FormatError> for Failure {
+    fn from(e: FormatError) -> Self {
+        let exit = match &e {
+            FormatError::Io { source, .. } if denied(source) => Exit::NoPermission,
+            FormatError::Io { .. } => Exit::Failed,
+            FormatError::Newer { .. } | FormatError::Malformed(_) => Exit::BadSettings,
+        };
+        Self::new(exit, e.to_string()).help(e.help())
+    }
+}
+
 impl From<LockError> for Failure {
     fn from(e: LockError) -> Self {
         let exit = match &e {
@@ -164,8 +176,11 @@ impl From<DaemonError> for Failure {
         match e {
             DaemonError::Keystore(e) => e.into(),
             DaemonError::Lock(e) => e.into(),
+            DaemonError::Format(e) => e.into(),
             DaemonError::Intake(e) => e.into(),
             DaemonError::Engine(e) => e.into(),
+            DaemonError::Given(e) => Self::new(Exit::BadSettings, e.to_string())
+                .help("ListenStream= in wasl.socket and --data-dir in wasl.service must agree"),
             DaemonError::Identity(_) | DaemonError::Runtime(_) => {
                 Self::new(Exit::Failed, e.to_string())
             }

@@ -2,8 +2,10 @@
 
 use wasl_protocol::join::{JoinToken, Joined, NotAJoinToken};
 
+use super::owner::become_owner;
 use super::{Exit, Failure, Place, block_on, print, print_json};
 use crate::engine;
+use crate::format;
 use crate::intake::socket_path;
 use crate::keystore::{Identity, KeyFile, KeystoreError, Office};
 use crate::link::{self, JoinError, Keys};
@@ -24,9 +26,12 @@ pub fn join(place: &Place, args: &Args) -> Result<(), Failure> {
     })?;
     let (world, dir) = (World::real(), &place.data_dir);
     socket_path(dir)?;
+    become_owner(place, true)?;
+    format::check(&world, dir)?;
     let key = KeyFile::locate(dir, place.key_file.as_deref())?;
     world.disk.create_dir_all(dir).map_err(|e| Failure::io(dir.display(), &e))?;
     let _lock = DirLock::take(dir)?;
+    format::enter(&world, dir)?;
     let identity = Identity::create(&world, dir, &key)?;
     refuse_joined(&world, &identity)?;
     let joined = ask(&token, &identity)?;

@@ -5,8 +5,10 @@ use wasl_protocol::id::{Head, JournalId};
 use wasl_protocol::units::Seq;
 
 use super::client::{Client, NoDaemon, talk};
+use super::owner::become_owner;
 use super::{Exit, Failure, Place, block_on, print, print_json};
 use crate::engine;
+use crate::format;
 use crate::journal::{Damage, JournalError, Verified, logs_in, verify};
 use crate::keystore::KeystoreError;
 use crate::seam::{DirLock, World};
@@ -23,6 +25,8 @@ pub enum Command {
 
 /// Checks the journals, or discards the view.
 pub fn journal(place: &Place, command: &Command) -> Result<(), Failure> {
+    become_owner(place, false)?;
+    format::check(&World::real(), &place.data_dir)?;
     match command {
         Command::Verify => verify_all(place),
         Command::RebuildView => rebuild_view(place),

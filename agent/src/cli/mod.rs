@@ -1,18 +1,23 @@
 //! The command line: one file a command. Results on stdout, everything else on stderr.
 
 mod client; // talks to the running daemon
+mod hear; // how the office is, from whoever can tell
 mod read; // what is only read, of a stopped daemon too
+mod owner; // root works as the data dir's owner
 mod plain; // values and moments for people
 mod siblings; // values in conflict, side by side
+mod check; // wasl check
 mod config; // wasl config
 mod conflict; // wasl conflict
 mod edit; // wasl record set and void
 mod enroll; // wasl enroll
+mod explain; // wasl explain
 mod failure; // how a command fails
 mod held; // wasl held
 mod history; // wasl record history
 mod join; // wasl join
 mod journal; // wasl journal
+mod receipt; // wasl record receipt
 mod record; // wasl record
 mod run; // wasl run
 mod status; // wasl status
@@ -75,7 +80,11 @@ enum Command {
     #[command(subcommand)]
     Held(held::Command),
     /// Say whether the office is well and synced
-    Status,
+    Status(status::Args),
+    /// Say the same in one line, for a monitoring system: exits 0 (OK) to 3 (UNKNOWN)
+    Check,
+    /// Say what a code means, why it comes, and what to do
+    Explain(explain::Args),
     /// Try the link now and wait until headquarters has everything
     Sync(wait::SyncArgs),
     /// Wait until something is so
@@ -85,12 +94,21 @@ enum Command {
     Journal(journal::Command),
 }
 
+/// The whole command line, for manuals and completions.
+pub fn command() -> clap::Command {
+    <Args as clap::CommandFactory>::command()
+}
+
 /// Runs `wasl` with these arguments, the program's name first.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let args = match Args::try_parse_from(args) {
+    let words: Vec<OsString> = args.into_iter().collect();
+    let args = match Args::try_parse_from(&words) {
         Ok(args) => args,
         Err(e) => {
             let _ = e.print();
+            if e.use_stderr() && check::is_meant(&words) {
+                return check::misused();
+            }
             let usage = ExitCode::from(Exit::Usage as u8);
             return if e.use_stderr() { usage } else { ExitCode::SUCCESS };
         }
@@ -104,7 +122,9 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Config(command) => config::config(place, &command),
         Command::Conflict(command) => conflict::conflict(place, &command),
         Command::Held(command) => held::held(place, &command),
-        Command::Status => status::status(place),
+        Command::Status(args) => status::status(place, &args),
+        Command::Check => return check::check(place),
+        Command::Explain(args) => explain::explain(place, &args),
         Command::Sync(args) => wait::sync(place, &args),
         Command::Wait(args) => wait::wait(place, &args),
         Command::Journal(command) => journal::journal(place, &command),

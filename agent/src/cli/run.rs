@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use super::owner::become_owner;
 use super::{Failure, Place};
 use crate::daemon::{self, Options};
 use crate::intake::socket_path;
@@ -19,6 +20,7 @@ pub struct Args {
 pub fn run(place: &Place, args: &Args) -> Result<(), Failure> {
     // Before anything else: nothing works without the socket.
     socket_path(&place.data_dir)?;
+    become_owner(place, false)?;
     let mut local = Local::load(&place.data_dir)?;
     if let Some(http) = args.http {
         loopback("--http", http)?;

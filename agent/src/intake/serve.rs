@@ -73,22 +73,29 @@ pub fn socket_path(dir: &Path) -> Result<PathBuf, IntakeError> {
 pub struct Listeners {
     unix: UnixListener,
     path: PathBuf,
+    /// Is the socket ours to remove?
+    ours: bool,
     tcp: Option<TcpListener>,
     facts: watch::Sender<HttpFacts>,
 }
 
 impl Listeners {
     /// Opens the socket in `dir`, and `http` if given. The caller holds the lock of `dir`, so a
-    /// socket that is there belongs to a daemon that died.
-    pub async fn open(dir: &Path, http: Option<SocketAddr>) -> Result<Self, IntakeError> {
+    /// socket that is there belongs to a daemon that died; unless it is `given`: then whoever gave
+    /// it keeps it open and in its place, before us and after us.
+    pub async fn open(
+        dir: &Path,
+        given: Option<std::os::unix::net::UnixListener>,
+        http: Option<SocketAddr>,
+    ) -> Result<Self, IntakeError> {
         let path = socket_path(dir)?;
         let failed = |why| IntakeError::Listen { at: path.display().to_string(), why };
-        match std::fs::remove_file(&path) {
-            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(failed(e)),
-            _ => {}
-        }
-        let unix = UnixListener::bind(&path).map_err(failed)?;
-        std::fs::set_permissions(&path, Permissions::from_mode(SOCKET_MODE)).map_err(failed)?;
+        let ours = given.is_none();
+        let unix = match given {
+            Some(given) => UnixListener::from_std(given),
+            None => bind(&path),
+        };
+        let unix = unix.map_err(failed)?;
         let tcp = match http {
             None => None,
             Some(addr) => {
@@ -96,7 +103,7 @@ impl Listeners {
                 Some(bound.map_err(|why| IntakeError::Listen { at: addr.to_string(), why })?)
             }
         };
-        Ok(Self { unix, path, tcp, facts: watch::Sender::default() })
+        Ok(Self { unix, path, ours, tcp, facts: watch::Sender::default() })
     }
 
     /// The path of the socket.
@@ -115,7 +122,7 @@ impl Listeners {
     }
 
     /// Serves until `stop` says true and the requests under way are answered; then the socket is
-    /// removed.
+    /// removed, if it is ours.
     pub async fn serve(
         self,
         router: Router,
@@ -141,8 +148,21 @@ impl Listeners {
                 tracing::error!(%why, "a socket of intake failed");
             }
         }
-        let _ = std::fs::remove_file(&self.path);
+        if self.ours {
+            let _ = std::fs::remove_file(&self.path);
+        }
     }
+}
+
+/// Puts the socket where one may have been left behind.
+fn bind(path: &Path) -> io::Result<UnixListener> {
+    match std::fs::remove_file(path) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+        _ => {}
+    }
+    let unix = UnixListener::bind(path)?;
+    std::fs::set_permissions(path, Permissions::from_mode(SOCKET_MODE))?;
+    Ok(unix)
 }
 
 /// A page of a foreign site that had its name point here (DNS rebinding) must not read records:

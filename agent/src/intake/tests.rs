@@ -13,11 +13,14 @@ use wasl_protocol::units::UnixMs;
 use super::*;
 use crate::config::Start;
 use crate::engine::{self, EngineConfig, VIEW_CACHE_BYTES};
+use crate::facts::LinkFacts;
 use crate::keystore::{Identity, KeyFile};
+use crate::receipt::Counter;
 use crate::seam::World;
 use crate::settings::Tighten;
 
 mod config; // editions, and what they change at the door
+mod receipts; // what a citizen takes home
 mod corrections; // corrections, conflicts, and what HQ says of our entries
 
 /// A real engine in a folder of its own, and what answers for it.
@@ -68,14 +71,24 @@ async fn desk() -> Desk {
     };
     let (config, _) = Config::start(start, stops.clone()).await;
     let counts = Arc::new(Counts::default());
+    let (name_ar, name_en) = (office.name_ar.clone(), office.name_en.clone());
+    let counter = Counter { office: office.id.clone(), name_ar, name_en };
+    let (_, link) = watch::channel(LinkFacts::default());
+    let receipts = Receipts { counter, link };
     let intake = Intake {
         door: Door { office: office.id, handle: handle.clone(), world },
         kicks,
         status: Arc::new(|| Bytes::from_static(b"{}")),
+        page: PageSource {
+            html: Box::new(|language, hours| format!("{language:?} {}", hours.is_some())),
+            css: "p {}",
+        },
         stop: stops,
         in_force: config.in_force(),
         config,
         counts: counts.clone(),
+        receipts,
+        metrics: Arc::new(|accept| ("text/plain", format!("for {accept:?}\n"))),
     };
     Desk { _top: top, handle, router: intake.router(), stop, kicked, counts }
 }
@@ -341,7 +354,7 @@ async fn a_socket_left_behind_is_replaced_and_a_path_too_long_is_refused() {
     let top = tempfile::tempdir().unwrap();
     for _ in 0..2 {
         // Dropped without being served: the file stays.
-        let listeners = Listeners::open(top.path(), None).await.unwrap();
+        let listeners = Listeners::open(top.path(), None, None).await.unwrap();
         assert!(listeners.socket().exists() && listeners.http().is_none());
     }
     let long = top.path().join("x".repeat(120));

@@ -16,10 +16,33 @@ use crate::seam::{World, read_whole, replace};
 pub enum KeySource {
     /// Named with `--key-file`.
     Given,
-    /// A systemd credential: systemd can seal it to this machine's TPM.
+    /// A systemd credential, whose file lies in the clear on this machine.
     Credential,
+    /// A systemd credential that was sealed; to what, the unit says.
+    Sealed(Seal),
     /// `DIR.key`, beside the data dir.
     Beside,
+}
+
+/// To what a systemd credential is sealed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seal {
+    /// A file of this machine's: a stolen disk still opens it.
+    Host,
+    /// This machine's TPM2: a stolen disk alone does not.
+    Tpm2,
+}
+
+impl KeySource {
+    /// The constant word for it: what `status` says in `identity.key_store`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Given | Self::Beside => "file",
+            Self::Credential => "credential",
+            Self::Sealed(Seal::Host) => "credential-encrypted",
+            Self::Sealed(Seal::Tpm2) => "credential-tpm2",
+        }
+    }
 }
 
 /// The place of the key file of a data dir.
@@ -31,12 +54,20 @@ pub struct KeyFile {
 
 const CREDENTIAL: &str = "wasl.key";
 
+/// What sealed the credential; set by the drop-in that names the sealed file, since the service
+/// manager hands out opened credentials only.
+const SEAL: &str = "WASL_KEY_SEAL";
+
 impl KeyFile {
     /// The key file of `data_dir`: the one given, else the systemd credential `wasl.key`, else
     /// `DIR.key` beside the data dir. It may not be there yet.
     pub fn locate(data_dir: &Path, given: Option<&Path>) -> Result<Self, KeystoreError> {
         let credentials = std::env::var_os("CREDENTIALS_DIRECTORY");
-        Self::locate_among(data_dir, given, credentials.as_deref())
+        let mut found = Self::locate_among(data_dir, given, credentials.as_deref())?;
+        if found.source == KeySource::Credential {
+            found.source = sealed(std::env::var_os(SEAL).as_deref());
+        }
+        Ok(found)
     }
 
     pub(super) fn locate_among(
@@ -99,13 +130,32 @@ impl KeyFile {
         self.read(world)
     }
 
+    /// Makes the file if it is not there; was it made? Its folder may be writable by root only.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn make_if_missing(&self, world: &World) -> Result<bool, KeystoreError> {
+        let missing = !world.disk.exists(&self.path);
+        self.make(world).map(|_| missing)
+    }
+
     /// A key that others can read is no key. (A systemd credential is guarded by its folder.)
     fn refuse_exposed(&self) -> Result<(), KeystoreError> {
         let found = std::fs::metadata(&self.path).map_err(io_error(&self.path))?;
-        if self.source != KeySource::Credential && found.permissions().mode() & 0o077 != 0 {
+        let credential = matches!(self.source, KeySource::Credential | KeySource::Sealed(_));
+        if !credential && found.permissions().mode() & 0o077 != 0 {
             return Err(KeystoreError::KeyExposed(self.path.clone()));
         }
         Ok(())
+    }
+}
+
+/// What a credential is, by what its unit says of it.
+fn sealed(by: Option<&OsStr>) -> KeySource {
+    match by.and_then(OsStr::to_str) {
+        Some("host") => KeySource::Sealed(Seal::Host),
+        Some("tpm2") => KeySource::Sealed(Seal::Tpm2),
+        _ => KeySource::Credential,
     }
 }
 
@@ -161,6 +211,13 @@ mod tests {
         std::fs::write(top.path().join(CREDENTIAL), "").unwrap();
         assert_eq!(source(None), KeySource::Credential);
         assert_eq!(source(Some(&given)), KeySource::Given);
+    }
+
+    #[test]
+    fn a_credential_counts_as_sealed_only_where_its_unit_says_to_what() {
+        let words = ["tpm2", "host", "vault"].map(|by| sealed(Some(OsStr::new(by))).word());
+        assert_eq!(words, ["credential-tpm2", "credential-encrypted", "credential"]);
+        assert_eq!((sealed(None).word(), KeySource::Beside.word()), ("credential", "file"));
     }
 
     #[test]

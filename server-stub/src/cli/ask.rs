@@ -21,6 +21,7 @@ use crate::seam::World;
 use crate::store::{DATABASE, Store};
 
 use super::failure::{AGAIN, FAILED, Failure, PERMISSION};
+use super::owner::become_owner;
 
 /// Asks the console of one installation.
 pub(super) struct Asker {
@@ -137,6 +138,7 @@ impl Asker {
     }
 
     async fn stopped(&self) -> Result<Console, Failure> {
+        become_owner(&self.dir)?;
         let keys = HqKeys::load(&self.dir)?;
         let path = self.dir.join(DATABASE);
         let store = Store::read_only(&path, &keys, self.world.clone()).await?;

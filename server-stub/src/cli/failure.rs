@@ -86,6 +86,11 @@ impl From<StoreError> for Failure {
     fn from(e: StoreError) -> Self {
         match e {
             StoreError::Missing(path) => Self::not_here(&path),
+            StoreError::Newer { .. } => Self {
+                text: e.to_string(),
+                help: Some("install that version again; nothing was changed here".to_owned()),
+                code: SETTINGS,
+            },
             e => Self { text: e.to_string(), help: None, code: FAILED },
         }
     }

@@ -13,6 +13,7 @@ use crate::store::{DATABASE, Store};
 use super::args::Init;
 use super::ask::print;
 use super::failure::{FAILED, Failure, USAGE};
+use super::owner::give_to_owner;
 
 /// Makes a new HQ in `dir`. The key file comes last: without it there is no HQ.
 pub(super) async fn init(dir: &Path, init: &Init, world: &World) -> Result<(), Failure> {
@@ -42,6 +43,7 @@ pub(super) async fn init(dir: &Path, init: &Init, world: &World) -> Result<(), F
         _ => Failure::io(&config_key, &e),
     })?;
     keys.save(dir)?;
+    give_to_owner(dir)?;
     print(&format!(
         "HQ is ready in {dir}\nconfig-signing key: {key} (keep it off this machine)\n\
          next: wasl-hq --data-dir {dir} run",

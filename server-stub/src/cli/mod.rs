@@ -5,10 +5,12 @@
 mod args; // what can be said
 mod failure; // what is said when it cannot be done
 mod ask; // the console: over its socket, or over the database of a stopped HQ
+mod owner; // root works for the data dir's owner
 mod table; // what people read
 mod init; // keys and database
 mod journal; // journal verify
 mod office; // office add, list, show, token, revoke
+mod receipt; // receipt verify
 mod record; // record get, list, history
 mod edit; // record set, void, grant
 mod beside; // values side by side
@@ -27,6 +29,11 @@ use crate::seam::World;
 use args::{Args, Command};
 use ask::Asker;
 use failure::{Failure, USAGE};
+
+/// The whole command line, for manuals and completions.
+pub fn command() -> clap::Command {
+    <Args as clap::CommandFactory>::command()
+}
 
 /// Runs `wasl-hq` with these arguments, the program's name first.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -61,6 +68,7 @@ async fn ask(asker: &Asker, command: Command) -> Result<(), Failure> {
     match command {
         Command::Office(command) => office::office(asker, command).await,
         Command::Record(command) => record::record(asker, command).await,
+        Command::Receipt(command) => receipt::receipt(asker, command).await,
         Command::Conflict(command) => conflict::conflict(asker, command).await,
         Command::Held(command) => held::held(asker, command).await,
         Command::Config(command) => config::config(asker, command).await,

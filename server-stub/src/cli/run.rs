@@ -12,6 +12,7 @@ use crate::seam::World;
 
 use super::args::Run;
 use super::failure::{FAILED, Failure, SETTINGS};
+use super::owner::become_owner;
 
 /// The database in the data dir.
 pub(super) const SQLITE: &str = "sqlite:";
@@ -26,6 +27,7 @@ pub(super) fn run(dir: &Path, options: &Run, world: World) -> Result<(), Failure
         return Err(Failure::new(SETTINGS, "--store", why)
             .help(format!("leave --store out, or say `--store {SQLITE}`")));
     }
+    become_owner(dir)?;
     let filter = EnvFilter::try_from_env("WASL_LOG").unwrap_or_else(|_| EnvFilter::new(LOG));
     // A second one in the same process, as in a test, leaves the first in place.
     let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).try_init();

@@ -59,6 +59,14 @@ pub enum StoreError {
     /// The database engine.
     #[error("the database failed: {0}")]
     Sql(#[from] sqlx::Error),
+    /// A newer version wrote it. Nothing was changed.
+    #[error("{}: a newer version of Wasl wrote this database (schema {found}, this one knows {KNOWN})", path.display(), KNOWN = known())]
+    Newer {
+        /// The database.
+        path: PathBuf,
+        /// The newest change of its schema.
+        found: i64,
+    },
     /// The schema.
     #[error("the database's schema does not fit this version: {0}")]
     Schema(#[from] sqlx::migrate::MigrateError),
@@ -102,6 +110,7 @@ struct Life {
 impl Store {
     /// Makes the database at `path`, or opens it; `keys` open the journals and sign HQ's own.
     pub async fn open(path: &Path, keys: &HqKeys, world: World) -> Result<Self, StoreError> {
+        refuse_newer(path).await?;
         create_private(path)?;
         let options = options(path)
             .journal_mode(SqliteJournalMode::Wal)
@@ -121,6 +130,7 @@ impl Store {
         if !path.exists() {
             return Err(StoreError::Missing(path.to_owned()));
         }
+        refuse_newer(path).await?;
         let readers = pool(READERS).connect_with(options(path).read_only(true)).await?;
         let life = life(&mut *readers.acquire().await?).await?;
         let life = life.ok_or_else(|| StoreError::Missing(path.to_owned()))?;
@@ -249,6 +259,31 @@ fn pool(connections: u32) -> SqlitePoolOptions {
     SqlitePoolOptions::new().max_connections(connections).idle_timeout(None).max_lifetime(None)
 }
 
+/// The newest change of the schema that this version knows.
+fn known() -> i64 {
+    SCHEMA.iter().map(|change| change.version).max().unwrap_or_default()
+}
+
+/// Refuses a database that a newer version wrote, before anything of it is touched.
+async fn refuse_newer(path: &Path) -> Result<(), StoreError> {
+    // An empty file is one that `init` was about to fill.
+    if std::fs::metadata(path).map_or(0, |found| found.len()) == 0 {
+        return Ok(());
+    }
+    let reader = pool(1).connect_with(options(path).read_only(true)).await?;
+    let newest = sqlx::query_scalar::<_, Option<i64>>("SELECT max(version) FROM _sqlx_migrations");
+    let found = newest.fetch_one(&reader).await;
+    reader.close().await;
+    match found {
+        Ok(Some(found)) if found > known() => {
+            Err(StoreError::Newer { path: path.to_owned(), found })
+        }
+        // A database without that table, or a damaged one: opening it says better what is wrong.
+        Ok(_) | Err(sqlx::Error::Database(_)) => Ok(()),
+        Err(e) => Err(e.into()),
+    }
+}
+
 /// An Ack says "fsynced": the engine must, at every commit.
 async fn check_durable(writer: &SqlitePool) -> Result<(), StoreError> {
     let synchronous: i64 = sqlx::query_scalar("PRAGMA synchronous").fetch_one(writer).await?;
@@ -332,6 +367,24 @@ mod tests {
         first.close().await;
         let second = store(dir.path(), &keys).await;
         assert_eq!((second.epoch(), second.journal()), life);
+    }
+
+    #[tokio::test]
+    async fn a_database_of_a_newer_version_is_refused_and_left_as_it_is() {
+        let (dir, keys) = (tempfile::tempdir().unwrap(), keys());
+        let path = dir.path().join(DATABASE);
+        let first = store(dir.path(), &keys).await;
+        let newer = "INSERT INTO _sqlx_migrations (version, description, success, checksum,
+                     execution_time) VALUES (9999, 'later', 1, x'00', 0)";
+        sqlx::query(newer).execute(first.writer()).await.unwrap();
+        first.close().await;
+        let before = std::fs::read(&path).unwrap();
+        let opened = Store::open(&path, &keys, World::real()).await.err();
+        let read = Store::read_only(&path, &keys, World::real()).await.err();
+        for refused in [opened, read] {
+            assert!(matches!(refused, Some(StoreError::Newer { found: 9999, .. })), "{refused:?}");
+        }
+        assert_eq!(std::fs::read(&path).unwrap(), before);
     }
 
     #[tokio::test]
