@@ -1,6 +1,7 @@
 //! What the link knows of itself, and how an edition that was tried is shown. Plain data: it knows
 //! no edge and no engine, so that the edges need not know one another.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use jiff::Timestamp;
@@ -67,6 +68,29 @@ pub struct LinkFacts {
     /// How many kicks ("sync now") that word of HQ's has seen: level with the nth kick once this is
     /// n or more and the engine has no backlog.
     pub level_kicks: u64,
+    /// How many attempts there were since the start, by how they ended: `up`, or a failure's code.
+    pub attempts_by_outcome: BTreeMap<&'static str, u64>,
+    /// How many sessions ended since the start, by a failure's code.
+    pub ends_by_reason: BTreeMap<&'static str, u64>,
+    /// Bytes of UDP that sessions have sent since the start.
+    pub sent_bytes: u64,
+    /// Bytes of UDP that sessions have received since the start.
+    pub received_bytes: u64,
+}
+
+/// What intake has counted since the start.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct IntakeFacts {
+    /// New enrollments that are on disk.
+    pub enrolled: u64,
+    /// Enrollments that were on disk already, posted again.
+    pub repeated: u64,
+    /// Corrections that are on disk.
+    pub corrected: u64,
+    /// What was refused, by the code that the caller was told.
+    pub refused: BTreeMap<String, u64>,
+    /// How many posted records wait for the disk now.
+    pub waiting: u64,
 }
 
 /// The address at which the edition in force wants HTTP served.

@@ -3,6 +3,39 @@
 
 use std::collections::VecDeque;
 
+/// Up to where each class of syncs by their duration goes, in nanoseconds; slower ones are a last
+/// class.
+pub const SYNC_BOUNDS_NS: [u64; 11] = [
+    250_000,
+    500_000,
+    1_000_000,
+    2_500_000,
+    5_000_000,
+    10_000_000,
+    25_000_000,
+    50_000_000,
+    100_000_000,
+    500_000_000,
+    2_500_000_000,
+];
+
+/// How long all syncs took since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SyncTimes {
+    /// How many were above the bound before and not above this one; the last have no bound.
+    pub counts: [u64; SYNC_BOUNDS_NS.len() + 1],
+    /// All of them together, in nanoseconds.
+    pub sum_ns: u64,
+}
+
+impl SyncTimes {
+    fn add(&mut self, took_ns: u64) {
+        let class = SYNC_BOUNDS_NS.iter().position(|bound| took_ns <= *bound);
+        self.counts[class.unwrap_or(SYNC_BOUNDS_NS.len())] += 1;
+        self.sum_ns = self.sum_ns.saturating_add(took_ns);
+    }
+}
+
 /// Over how many syncs the percentile is taken.
 const SYNCS: usize = 1000;
 
@@ -13,15 +46,22 @@ const EVERY_NS: u64 = 1_000_000_000;
 #[derive(Debug, Default)]
 pub(super) struct Gauge {
     syncs_ns: VecDeque<u64>,
+    times: SyncTimes,
     computed_at_ns: Option<u64>,
 }
 
 impl Gauge {
     pub(super) fn synced(&mut self, took_ns: u64) {
+        self.times.add(took_ns);
         if self.syncs_ns.len() == SYNCS {
             self.syncs_ns.pop_front();
         }
         self.syncs_ns.push_back(took_ns);
+    }
+
+    /// How long all of them took.
+    pub(super) fn times(&self) -> SyncTimes {
+        self.times
     }
 
     /// Is it time to compute figures again?
@@ -46,6 +86,15 @@ impl Gauge {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_sync_is_counted_in_the_first_class_that_holds_it() {
+        let mut gauge = Gauge::default();
+        [1, SYNC_BOUNDS_NS[0], SYNC_BOUNDS_NS[0] + 1, u64::MAX / 2].map(|ns| gauge.synced(ns));
+        let SyncTimes { counts, sum_ns } = gauge.times();
+        assert_eq!((counts[0], counts[1], counts[SYNC_BOUNDS_NS.len()]), (2, 1, 1));
+        assert_eq!((counts.iter().sum::<u64>(), sum_ns), (4, u64::MAX / 2 + 500_002));
+    }
 
     #[test]
     fn one_slow_sync_in_a_hundred_is_not_the_99th_percentile_and_two_are() {

@@ -14,7 +14,9 @@ use wasl_protocol::record::{Act, Origin, RecordState, Value, VersionVector};
 use wasl_protocol::units::{Seq, UnixMs};
 use wasl_protocol::wire::{Ack, Standing};
 
+use super::gauge::SyncTimes;
 use super::input::Input;
+use super::tally::{Arrival, Hours};
 
 /// A new enrollment, parsed, packed and sealed by an edge: the engine only links it.
 #[derive(Debug)]
@@ -27,6 +29,8 @@ pub struct Prepared {
     pub posted: PostDigest,
     /// The groups it writes.
     pub groups: Vec<wasl_protocol::id::GroupName>,
+    /// When and where it was taken.
+    pub arrival: Arrival,
     /// The sealed edit.
     pub sealed: Sealed,
 }
@@ -97,6 +101,25 @@ pub struct Found {
     pub stable: bool,
     /// May it not be written here, since HQ sent something of it that this version cannot read?
     pub read_only: bool,
+}
+
+/// The entry of our journal that opened a record: what its operator was answered with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Opened {
+    /// The record.
+    pub record: RecordId,
+    /// The number on the form.
+    pub form_number: FormNumber,
+    /// The journal that holds it.
+    pub journal: JournalId,
+    /// Its place there.
+    pub position: Position,
+    /// When it was written, by the office's clock.
+    pub at: UnixMs,
+    /// Has HQ acknowledged it?
+    pub stored: bool,
+    /// Is it in a copy declared off-site?
+    pub stable: bool,
 }
 
 /// One line of `record list`.
@@ -175,6 +198,10 @@ pub struct Facts {
     pub free_bytes: u64,
     /// The 99th percentile of the last 1,000 fsyncs, in milliseconds.
     pub fsync_p99_ms: f64,
+    /// How many turns there were since the start.
+    pub turns: u64,
+    /// How long all syncs took since the start.
+    pub syncs: SyncTimes,
     /// Is intake open? If not, why.
     pub closed: Option<Refused>,
     /// Set when HQ's chain and ours differ where they should agree.
@@ -264,9 +291,20 @@ impl Handle {
         self.ask(|answer| Input::History { record, answer }).await
     }
 
+    /// The entry of ours that opened a record; none if the record is not there, or another office
+    /// opened it.
+    pub async fn opened(&self, record: RecordId) -> Result<Option<Opened>, Refused> {
+        self.ask(|answer| Input::Opened { record, answer }).await
+    }
+
     /// Our edits that HQ holds back or has refused, oldest first.
     pub async fn held(&self) -> Result<Vec<HeldEntry>, Refused> {
         self.ask(|answer| Input::Held { answer }).await
+    }
+
+    /// How many records our journal opened, by hour and workstation.
+    pub async fn hours(&self) -> Result<Hours, Refused> {
+        self.ask(|answer| Input::Hours { answer }).await
     }
 
     /// Frames of `journal` after `after` (which must be a position of ours), at most `max_bytes`

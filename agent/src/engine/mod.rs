@@ -16,6 +16,7 @@ mod item; // what an entry does to the view
 mod fold; // how it changes a record
 mod rows; // the view, and what it lacks yet
 mod notes; // what HQ said beside states
+mod tally; // how many were enrolled, hour by hour
 mod replay; // folding what it lacks
 mod receipts; // what HQ says it has
 mod gauge; // figures for status
@@ -30,12 +31,14 @@ use wasl_protocol::keys::KeyError;
 use wasl_protocol::units::Seq;
 
 pub use archive::Archive;
+pub use gauge::{SYNC_BOUNDS_NS, SyncTimes};
 pub use birth::{birth, inboxes, journals};
 pub use handle::{
-    Change, Enrolled, Facts, Found, Handle, HeldEntry, Listed, Prepared, Refused, Run,
+    Change, Enrolled, Facts, Found, Handle, HeldEntry, Listed, Opened, Prepared, Refused, Run,
 };
 pub use input::Input;
 pub use life::{EngineConfig, Notice, Running, VIEW_CACHE_BYTES, discard_view, open, start};
+pub use tally::{Arrival, Hours, MS_PER_HOUR, OTHERS, Workstations};
 pub use turn::Engine;
 
 use crate::journal::JournalError;

@@ -22,6 +22,7 @@ use super::input::Input;
 use super::item::{Item, OwnEdit};
 use super::receipts::Receipts;
 use super::store::Store;
+use super::tally::Arrival;
 use crate::journal::AppendError;
 use crate::seam::World;
 use crate::view::Row;
@@ -110,6 +111,7 @@ impl Engine {
             return Err(e);
         }
         answers.send();
+        self.facts.turns += 1;
         self.publish();
         let mut stop = None;
         for input in later {
@@ -210,7 +212,8 @@ impl Engine {
         };
         let opening = Opening { form_number: new.form_number, posted: new.posted };
         let context = VersionVector::default();
-        self.fold_ours(position, context, new.record, (Some(opening), new.groups))?;
+        let opening = Some((opening, new.arrival));
+        self.fold_ours(position, context, new.record, (opening, new.groups))?;
         Ok(Ok(Enrolled { record: new.record, journal, position, duplicate: false }))
     }
 
@@ -273,11 +276,12 @@ impl Engine {
         position: Position,
         context: VersionVector,
         record: RecordId,
-        (opening, groups): (Option<Opening>, Vec<GroupName>),
+        (opening, groups): (Option<(Opening, Arrival)>, Vec<GroupName>),
     ) -> Result<(), EngineError> {
         let dot = Dot { journal: self.store.logs.journal.id(), seq: position.seq };
         let tag = position.head.tag();
-        self.fold(Item::Edit(OwnEdit { dot, tag, context, record, opening, groups }))?;
+        let (opening, arrival) = opening.unzip();
+        self.fold(Item::Edit(OwnEdit { dot, tag, context, record, opening, arrival, groups }))?;
         self.store.rows.journal_folded(position);
         Ok(())
     }
@@ -360,6 +364,7 @@ impl Engine {
         facts.conflicts = meta.conflicts;
         facts.refused = self.store.rows.notes.refused();
         facts.read_only = self.store.rows.notes.unread();
+        facts.syncs = self.gauge.times();
         if self.gauge.due(self.world.clock.mono_ns()) {
             let logs = &self.store.logs;
             facts.journal_bytes = logs.journal.file_bytes() + logs.inbox.file_bytes();

@@ -1,21 +1,31 @@
 //! What intake counts: who waits for the disk, what was taken, and what the field rules refused.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
+use super::Problem;
 use crate::engine::Enrolled;
+use crate::facts::IntakeFacts;
+
+/// How many different codes are counted: there are fewer.
+const MOST_CODES: usize = 48;
 
 /// The counts since the daemon started. Shared with whoever watches that enrollments are taken.
 #[derive(Debug, Default)]
 pub struct Counts {
     waiting: AtomicU64,
-    accepted: AtomicU64,
+    enrolled: AtomicU64,
+    repeated: AtomicU64,
+    corrected: AtomicU64,
     refused_by_rule: AtomicU64,
+    refused: Mutex<BTreeMap<String, u64>>,
 }
 
 impl Counts {
     /// How many enrollments and corrections the field rules let in, and are on disk.
     pub fn accepted(&self) -> u64 {
-        self.accepted.load(Ordering::Relaxed)
+        self.enrolled.load(Ordering::Relaxed) + self.corrected.load(Ordering::Relaxed)
     }
 
     /// How many the field rules refused.
@@ -25,14 +35,33 @@ impl Counts {
 
     /// An enrollment is on disk; a retry is counted once.
     pub(super) fn enrolled(&self, enrolled: &Enrolled) {
-        if !enrolled.duplicate {
-            self.accept();
+        let counter = if enrolled.duplicate { &self.repeated } else { &self.enrolled };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A correction is on disk.
+    pub(super) fn corrected(&self) {
+        self.corrected.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// An enrollment or a correction was refused, and its caller told why.
+    pub(super) fn refused(&self, why: &Problem) {
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        if refused.len() < MOST_CODES || refused.contains_key(&why.code) {
+            *refused.entry(why.code.clone()).or_default() += 1;
         }
     }
 
-    /// One more is on disk.
-    pub fn accept(&self) {
-        self.accepted.fetch_add(1, Ordering::Relaxed);
+    /// Everything that is counted.
+    pub fn facts(&self) -> IntakeFacts {
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        IntakeFacts {
+            enrolled: count(&self.enrolled),
+            repeated: count(&self.repeated),
+            corrected: count(&self.corrected),
+            refused: self.refused.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            waiting: count(&self.waiting),
+        }
     }
 
     /// The field rules refused one more.

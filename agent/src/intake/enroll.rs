@@ -148,7 +148,7 @@ async fn try_hand_over(
 async fn answered(intake: Arc<Intake>, line: u64, handed: Handed) -> Answer {
     let (form_number, waits) = match handed {
         Handed::Waits(form_number, waits) => (form_number, waits),
-        Handed::Refused(problem) => return Answer::Refused { line, problem },
+        Handed::Refused(problem) => return refused(&intake, line, problem),
     };
     match waits.await.unwrap_or(Err(Refused::Stopped)) {
         Ok(enrolled) => {
@@ -156,8 +156,13 @@ async fn answered(intake: Arc<Intake>, line: u64, handed: Handed) -> Answer {
             let enrolled = EnrolledReport::new(form_number, &enrolled);
             Answer::Enrolled { line, status: enrolled.status().as_u16(), enrolled }
         }
-        Err(refused) => Answer::Refused { line, problem: refused.into() },
+        Err(why) => refused(&intake, line, why.into()),
     }
+}
+
+fn refused(intake: &Intake, line: u64, problem: Problem) -> Answer {
+    intake.counts.refused(&problem);
+    Answer::Refused { line, problem }
 }
 
 fn text(answers: &[Answer]) -> Bytes {

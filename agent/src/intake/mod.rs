@@ -12,8 +12,10 @@ mod enroll; // many enrollments in one request, line by line
 mod follow; // HTTP where the edition in force says
 mod held; // entries that HQ did not apply
 mod lines; // lines out of a stream of bytes
+mod page; // what a browser is shown
 mod prepare; // what the edge does for each enrollment
 mod problem; // what a caller is told when something is refused
+mod receipt; // what a citizen takes home
 mod records; // one record posted, corrected, read, listed
 mod serve; // the sockets
 
@@ -36,8 +38,10 @@ pub use counts::Counts;
 pub use enroll::{Answer, IN_FLIGHT};
 pub use held::{HeldItem, HeldList, HeldState};
 pub use lines::{Line, Lines};
+pub use page::{PageSource, PageWriter};
 pub use prepare::{Door, Unfit};
 pub use problem::Problem;
+pub use receipt::Receipts;
 pub use records::{EnrolledReport, ListItem, RecordList};
 pub use serve::{IntakeError, Listeners, SOCKET, socket_path};
 
@@ -45,6 +49,9 @@ use crate::config::{Config, InForce};
 
 /// What a caller of `GET /v1/status` gets: made anew for each call, by whoever knows.
 pub type StatusSource = Arc<dyn Fn() -> Bytes + Send + Sync>;
+
+/// What a caller of `GET /metrics` gets who sends this `Accept` header: its type, and the text.
+pub type MetricsSource = Arc<dyn Fn(Option<&str>) -> (&'static str, String) + Send + Sync>;
 
 /// Everything a request needs.
 pub struct Intake {
@@ -54,6 +61,10 @@ pub struct Intake {
     pub kicks: watch::Sender<u64>,
     /// What `status` says.
     pub status: StatusSource,
+    /// What a browser is shown.
+    pub page: PageSource,
+    /// What a monitoring system sees.
+    pub metrics: MetricsSource,
     /// Set to true when the daemon stops: no more lines are taken from a stream.
     pub stop: watch::Receiver<bool>,
     /// The edition in force: what may come in.
@@ -62,6 +73,8 @@ pub struct Intake {
     pub config: Config,
     /// Who waits, what was taken and what was refused.
     pub counts: Arc<Counts>,
+    /// What receipts say beside the entry itself.
+    pub receipts: Receipts,
 }
 
 impl fmt::Debug for Intake {
@@ -77,6 +90,7 @@ impl Intake {
             .route("/v1/records", post(records::post).get(records::list))
             .route("/v1/records/{id}", get(records::get).patch(records::patch))
             .route("/v1/records/{id}/history", get(records::history))
+            .route("/v1/records/{id}/receipt", get(receipt::get))
             .route("/v1/conflicts", get(conflicts::list))
             .route("/v1/held", get(held::list))
             .route("/v1/enroll", post(enroll::enroll))
@@ -87,6 +101,9 @@ impl Intake {
             .route("/v1/config/hold", post(config::hold).delete(config::unhold))
             .route("/v1/status", get(status))
             .route("/v1/sync", post(sync))
+            .route("/metrics", get(metrics))
+            .route("/", get(page::show))
+            .route("/page.css", get(page::style))
             .route("/livez", get(async || "ok\n"))
             .route("/readyz", get(ready))
             .fallback(async || Problem::not_found("there is nothing at this address"))
@@ -107,6 +124,12 @@ async fn status(State(intake): State<Arc<Intake>>) -> impl IntoResponse {
     let turn = intake.door.handle.list(0, 0);
     let _ = tokio::time::timeout(TURN_PATIENCE, turn).await;
     ([(header::CONTENT_TYPE, "application/json")], (intake.status)())
+}
+
+async fn metrics(State(intake): State<Arc<Intake>>, headers: HeaderMap) -> impl IntoResponse {
+    let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+    let (kind, text) = (intake.metrics)(accept);
+    ([(header::CONTENT_TYPE, kind)], text)
 }
 
 /// The answer to a wish to be level with HQ now.

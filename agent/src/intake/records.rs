@@ -61,7 +61,11 @@ pub(super) async fn post(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    want_type(&headers, "application/json")?;
+    enroll(&intake, &headers, body).await.inspect_err(|why| intake.counts.refused(why))
+}
+
+async fn enroll(intake: &Intake, headers: &HeaderMap, body: Body) -> Result<Response, Problem> {
+    want_type(headers, "application/json")?;
     let most = intake.most_bytes();
     let text = to_bytes(body, most).await.map_err(|_| Problem::too_long(most))?;
     let waits = intake.counts.wait(intake.most_waiting());
@@ -82,19 +86,28 @@ pub(super) async fn patch(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<RecordReport>, Problem> {
-    want_type(&headers, "application/json")?;
-    let record = read_id(&id)?;
-    let token = read_token(&headers)?;
+    let corrected = correct(&intake, &id, &headers, body).await;
+    corrected.inspect_err(|why| intake.counts.refused(why))?;
+    get(State(intake), Path(id)).await
+}
+
+async fn correct(
+    intake: &Intake,
+    id: &str,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<(), Problem> {
+    want_type(headers, "application/json")?;
+    let record = read_id(id)?;
+    let token = read_token(headers)?;
     let most = intake.most_bytes();
     let text = to_bytes(body, most).await.map_err(|_| Problem::too_long(most))?;
-    {
-        let waits = intake.counts.wait(intake.most_waiting());
-        let _waits = waits.ok_or_else(Problem::too_many_waiting)?;
-        let change = intake.admit_change(record, token, &text).await?;
-        intake.door.handle.change(change).await?;
-        intake.counts.accept();
-    }
-    get(State(intake), Path(id)).await
+    let waits = intake.counts.wait(intake.most_waiting());
+    let _waits = waits.ok_or_else(Problem::too_many_waiting)?;
+    let change = intake.admit_change(record, token, &text).await?;
+    intake.door.handle.change(change).await?;
+    intake.counts.corrected();
+    Ok(())
 }
 
 /// The token in `If-Match`, with or without the quotes of an entity tag (RFC 9110).
@@ -125,7 +138,7 @@ pub(super) async fn history(
     Ok(Json(record::history(&origin, acts)?))
 }
 
-fn read_id(text: &str) -> Result<RecordId, Problem> {
+pub(super) fn read_id(text: &str) -> Result<RecordId, Problem> {
     text.parse().map_err(|e| bad_request(&format!("id: {e}")))
 }
 

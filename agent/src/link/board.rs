@@ -15,6 +15,23 @@ pub(super) struct Board {
     world: World,
 }
 
+/// What one connection has carried, in bytes of UDP.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Traffic {
+    pub(super) sent_bytes: u64,
+    pub(super) received_bytes: u64,
+}
+
+impl Traffic {
+    /// What came on top of `before`, of the same connection.
+    pub(super) fn since(self, before: Self) -> Self {
+        Self {
+            sent_bytes: self.sent_bytes.saturating_sub(before.sent_bytes),
+            received_bytes: self.received_bytes.saturating_sub(before.received_bytes),
+        }
+    }
+}
+
 impl Board {
     pub(super) fn new(facts: watch::Sender<LinkFacts>, world: World) -> Self {
         Self { facts, world }
@@ -36,14 +53,17 @@ impl Board {
             f.last_up_at = Some(now);
             f.last_error = None;
             f.attempts = 0;
+            *f.attempts_by_outcome.entry(UP).or_default() += 1;
         });
     }
 
-    /// The session is alive.
-    pub(super) fn alive(&self, rtt: Duration) {
+    /// The session is alive, and has carried so much more.
+    pub(super) fn alive(&self, rtt: Duration, more: Traffic) {
         let now = self.world.clock.unix();
         self.facts.send_if_modified(|f| {
             let up = f.state == LinkPhase::Up;
+            f.sent_bytes += more.sent_bytes;
+            f.received_bytes += more.received_bytes;
             if up {
                 f.rtt_ms = Some(millis(rtt));
                 f.last_up_at = Some(now);
@@ -64,7 +84,10 @@ impl Board {
     /// An attempt or a session failed; the next attempt is this long away.
     pub(super) fn failed(&self, failure: &Failure, attempts: u32, wait: Duration) {
         let state = if failure.is_refusal() { LinkPhase::Refused } else { LinkPhase::Backoff };
+        let was_up = self.facts.borrow().state == LinkPhase::Up;
         self.change(state, |f, now| {
+            let counts = if was_up { &mut f.ends_by_reason } else { &mut f.attempts_by_outcome };
+            *counts.entry(failure.code()).or_default() += 1;
             let (code, text) = (failure.code().to_owned(), failure.to_string());
             f.last_error = Some(LinkError { code, text });
             f.next_attempt_at = Some(UnixMs(now.0.saturating_add_unsigned(millis(wait))));
@@ -94,6 +117,9 @@ impl Board {
         });
     }
 }
+
+/// The outcome of an attempt that became a session.
+const UP: &str = "up";
 
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)

@@ -64,6 +64,9 @@ pub struct MachineSettings {
     pub view: ViewSettings,
     /// Serve HTTP on this address too; loopback only.
     pub intake_http: Option<SocketAddr>,
+    /// Keep the metrics in this file, for `node_exporter`'s textfile collector; absolute, and its
+    /// name ends in `.prom`.
+    pub metrics_textfile: Option<PathBuf>,
 }
 
 /// `[view]`: the view of the records.
@@ -86,6 +89,13 @@ impl Default for ViewSettings {
 struct MachineFile {
     view: ViewSettings,
     intake: MachineIntake,
+    metrics: MachineMetrics,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct MachineMetrics {
+    textfile: Option<PathBuf>,
 }
 
 #[derive(Default, Deserialize)]
@@ -113,9 +123,14 @@ impl Local {
 impl MachineSettings {
     fn parse(path: &Path, text: &str) -> Result<Self, SettingsError> {
         let file: MachineFile = toml::from_str(text).map_err(|e| malformed(path, &e))?;
-        let machine = Self { view: file.view, intake_http: file.intake.http };
+        let machine = Self {
+            view: file.view,
+            intake_http: file.intake.http,
+            metrics_textfile: file.metrics.textfile,
+        };
         within("view.cache_mib", machine.view.cache_mib, 16, 1024)?;
         machine.intake_http.map_or(Ok(()), |addr| loopback("intake.http", addr))?;
+        machine.metrics_textfile.as_deref().map_or(Ok(()), textfile)?;
         Ok(machine)
     }
 }
@@ -131,6 +146,16 @@ pub fn loopback(key: &'static str, addr: SocketAddr) -> Result<(), SettingsError
     }
     let want = "HTTP without TLS is served on loopback only, such as 127.0.0.1:8780".to_owned();
     Err(SettingsError::NotAllowed { key, value: addr.to_string(), want })
+}
+
+/// The collector reads what ends in `.prom` and nothing else.
+fn textfile(path: &Path) -> Result<(), SettingsError> {
+    if path.is_absolute() && path.extension().is_some_and(|extension| extension == "prom") {
+        return Ok(());
+    }
+    let want = "it must be an absolute path that ends in .prom".to_owned();
+    let value = path.display().to_string();
+    Err(SettingsError::NotAllowed { key: "metrics.textfile", value, want })
 }
 
 fn within(key: &'static str, value: u64, least: u64, most: u64) -> Result<(), SettingsError> {
@@ -190,6 +215,15 @@ mod tests {
         assert!(parse("[view]\ncache_mib = \"much\"\n").unwrap_err().contains("line 2"));
         let e = parse("[view]\ncache_mib = 0\n").unwrap_err();
         assert_eq!(e, "view.cache_mib: 0 is not allowed: it must be 16 to 1024");
+    }
+
+    #[test]
+    fn a_metrics_file_that_no_collector_would_read_is_refused() {
+        parse("[metrics]\ntextfile = \"/var/lib/prometheus/node-exporter/wasl.prom\"\n").unwrap();
+        for path in ["wasl.prom", "/var/lib/wasl.txt"] {
+            let e = parse(&format!("[metrics]\ntextfile = \"{path}\"\n")).unwrap_err();
+            assert!(e.starts_with("metrics.textfile: ") && e.contains(".prom"), "{e}");
+        }
     }
 
     #[test]

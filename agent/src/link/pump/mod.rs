@@ -25,7 +25,7 @@ use wasl_protocol::wire::{Bye, ByeCode, Entries, Message, States, Stream};
 
 use self::budget::Budget;
 
-use super::board::Board;
+use super::board::{Board, Traffic};
 use super::failure::Failure;
 use super::stream::{Inbox, Outbox, next_of};
 use super::{LinkConfig, changed};
@@ -66,6 +66,8 @@ pub(super) struct Pump<'a> {
     asked: VecDeque<(u64, u64)>,
     /// How many kicks there had been at the newest of them.
     asked_kicks: u64,
+    /// What the connection had carried when it was last told.
+    carried: Traffic,
     lived: bool,
 }
 
@@ -116,6 +118,7 @@ impl<'a> Pump<'a> {
             storing: None,
             asked: VecDeque::new(),
             asked_kicks: 0,
+            carried: Traffic::default(),
             lived: false,
             config,
             board,
@@ -127,6 +130,7 @@ impl<'a> Pump<'a> {
     /// Talks until the session ends.
     pub(super) async fn run(mut self) -> Ended {
         let mut failure = self.talk().await;
+        self.alive();
         let bye = match &failure {
             Failure::Fault(_) => Bye::now(ByeCode::Fault),
             Failure::Fork => Bye::now(ByeCode::Fork),
@@ -200,7 +204,7 @@ impl<'a> Pump<'a> {
                 self.tell(Input::StatesStored(cursor));
             }
             Event::Message(message) => {
-                self.board.alive(self.connection.rtt());
+                self.alive();
                 if let Message::Ack(ack) = &message {
                     keep::check(ack, &self.config.hq_sign_key)?;
                 }
@@ -221,6 +225,14 @@ impl<'a> Pump<'a> {
         }
         self.ask_if_kicked();
         Ok(())
+    }
+
+    fn alive(&mut self) {
+        let stats = self.connection.stats();
+        let (sent_bytes, received_bytes) = (stats.udp_tx.bytes, stats.udp_rx.bytes);
+        let carried = Traffic { sent_bytes, received_bytes };
+        self.board.alive(self.connection.rtt(), carried.since(self.carried));
+        self.carried = carried;
     }
 
     /// Puts what was read on the stream, and only then says so.
