@@ -39,6 +39,9 @@ pub(super) enum Command {
     /// The records, as HQ has them
     #[command(subcommand)]
     Record(RecordCommand),
+    /// The receipts that citizens took home
+    #[command(subcommand)]
+    Receipt(ReceiptCommand),
     /// Records in which several hands wrote the same group: which value counts
     #[command(subcommand)]
     Conflict(ConflictCommand),
@@ -156,6 +159,16 @@ pub(super) enum RecordCommand {
         end: bool,
         #[command(flatten)]
         by: By,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ReceiptCommand {
+    /// Say whether HQ has the entry that a receipt names; exit 1 if not
+    Verify {
+        /// What the QR code holds, beginning with WASL1:; `-` reads it from stdin
+        #[arg(value_name = "TEXT")]
+        text: String,
     },
 }
 

@@ -10,6 +10,7 @@ mod edits; // what headquarters changes in a record
 mod held; // entries that are not applied: list, show, release, refuse
 mod offices; // add, list, show, token, revoke
 mod problem; // what a caller is told when something is refused
+mod receipts; // what citizens took home
 mod records; // states as HQ has them, and how they came about
 mod verify; // journals, walked from their start
 #[cfg(test)]
@@ -43,6 +44,7 @@ pub use edits::NewGrant;
 pub use held::{Beside, HeldDocument, HeldItem, HeldList, Refusal, Release, VerdictReport};
 pub use offices::{NewOffice, OfficeDocument, OfficeList, TokenDocument};
 pub use problem::Problem;
+pub use receipts::{ReceiptDocument, Verdict};
 pub use records::{RecordLine, RecordList};
 pub use verify::{JournalReport, VerifyReport};
 
@@ -84,6 +86,7 @@ impl Console {
             .route("/v1/records/{id}", get(records::show).patch(edits::patch).layer(record))
             .route("/v1/records/{id}/history", get(records::history))
             .route("/v1/records/{id}/grants", post(edits::grant))
+            .route("/v1/receipts/{text}", get(receipts::verify))
             .route("/v1/conflicts", get(conflicts::list))
             .route("/v1/held", get(held::list))
             .route("/v1/held/{dot}", get(held::show))

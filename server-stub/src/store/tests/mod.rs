@@ -7,6 +7,7 @@ mod editing;
 mod feeding;
 mod holding;
 mod joining;
+mod receipts;
 mod rolling;
 
 use std::sync::Arc;
