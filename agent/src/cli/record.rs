@@ -1,6 +1,7 @@
 //! `wasl record`: what it can be told, and `get` and `list`.
 
 use std::fmt::Write as _;
+use std::path::PathBuf;
 
 use serde_json::{Map, Value};
 use wasl_protocol::id::RecordId;
@@ -9,6 +10,7 @@ use super::edit::{By, Setting, set, setting, void};
 use super::history::history;
 use super::plain::plain;
 use super::read::{all_pages, document, no_such_record, read};
+use super::receipt::receipt;
 use super::siblings::side_by_side;
 use super::{Failure, Place, print, print_json};
 use crate::intake::{ListItem, RecordList};
@@ -30,6 +32,15 @@ pub enum Command {
         /// The record's id, as `record list` shows it
         #[arg(value_name = "ID")]
         id: RecordId,
+    },
+    /// Write what a citizen takes home: one page with the form number, the entry and a QR code
+    Receipt {
+        /// The record's id, as `record list` shows it
+        #[arg(value_name = "ID")]
+        id: RecordId,
+        /// Into this file, which must not be there yet; `-`: stdout
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
     },
     /// Change fields of one record
     Set {
@@ -61,6 +72,7 @@ pub fn record(place: &Place, command: &Command) -> Result<(), Failure> {
         Command::Get { id } => get(place, *id),
         Command::List => list(place),
         Command::History { id } => history(place, *id),
+        Command::Receipt { id, output } => receipt(place, *id, output.as_deref()),
         Command::Set { id, settings, by } => set(place, (*id, by), settings),
         Command::Void { id, why, by } => void(place, (*id, by), why),
     }

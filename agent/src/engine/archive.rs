@@ -6,7 +6,7 @@ use wasl_protocol::keys::VerifyKey;
 use wasl_protocol::record::{Act, Origin, RecordState, Value};
 
 use super::EngineError;
-use super::handle::{Found, HeldEntry, Listed};
+use super::handle::{Found, HeldEntry, Listed, Opened};
 use super::receipts::Receipts;
 use super::replay::replay;
 use super::replica::Logs;
@@ -65,6 +65,11 @@ impl Archive {
     /// Where a record comes from and who wrote what into it, by time and dot.
     pub fn history(&mut self, record: RecordId) -> Result<Option<(Origin, Vec<Act>)>, EngineError> {
         self.store.history(record)
+    }
+
+    /// The entry of ours that opened a record: see [`super::Handle::opened`].
+    pub fn opened(&mut self, record: RecordId) -> Result<Option<Opened>, EngineError> {
+        self.store.opened(record, &self.receipts)
     }
 
     /// Our edits that HQ holds back or has refused, oldest first.

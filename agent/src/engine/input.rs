@@ -9,7 +9,10 @@ use wasl_protocol::record::{Act, Origin, RecordState, Value};
 use wasl_protocol::units::{Seq, UnixMs};
 use wasl_protocol::wire::{Ack, Standing};
 
-use super::handle::{Change, Enrolled, Found, HeldEntry, Listed, Prepared, Refused, Run};
+use super::handle::{
+    Change, Enrolled, Found, HeldEntry, Listed, Opened, Prepared, Refused, Run,
+};
+use super::tally::Hours;
 
 /// One thing to do in a turn. The answer goes out after the turn's fsync.
 #[derive(Debug)]
@@ -57,8 +60,15 @@ pub enum Input {
         record: RecordId,
         answer: oneshot::Sender<Option<(Origin, Vec<Act>)>>,
     },
+    Opened {
+        record: RecordId,
+        answer: oneshot::Sender<Option<Opened>>,
+    },
     Held {
         answer: oneshot::Sender<Vec<HeldEntry>>,
+    },
+    Hours {
+        answer: oneshot::Sender<Hours>,
     },
     Read {
         journal: JournalId,

@@ -5,7 +5,7 @@ use wasl_protocol::record::{RecordState, Value, VersionVector};
 use wasl_protocol::wire::Standing;
 
 use super::EngineError;
-use super::handle::{Found, HeldEntry, Listed, Run};
+use super::handle::{Found, HeldEntry, Listed, Opened, Run};
 use super::input::Input;
 use super::receipts::Receipts;
 use super::rows::{Page, Rows};
@@ -34,10 +34,15 @@ impl Engine {
                 let history = self.store.history(record);
                 give(answer, unless_damaged(history)?);
             }
+            Input::Opened { record, answer } => {
+                let opened = self.store.opened(record, &self.receipts);
+                give(answer, unless_damaged(opened)?);
+            }
             Input::Held { answer } => {
                 let held = self.store.held();
                 give(answer, unless_damaged(held)?);
             }
+            Input::Hours { answer } => give(answer, Some(self.store.rows.notes.hours().clone())),
             Input::Read { journal, after, max_bytes, answer } => {
                 let run = self.run(journal, after, max_bytes);
                 give(answer, unless_damaged(run.map_err(EngineError::from))?);
@@ -126,6 +131,30 @@ impl Store {
         let stable = self.covered(&state, receipts.stable());
         let read_only = self.rows.notes.is_newer(record);
         Ok(Some(Found { state, stored, stable, read_only }))
+    }
+
+    /// The entry of ours that opened a record.
+    pub(super) fn opened(
+        &mut self,
+        record: RecordId,
+        receipts: &Receipts,
+    ) -> Result<Option<Opened>, EngineError> {
+        let Some(row) = self.seen_row(record)? else { return Ok(None) };
+        let Some(seq) = row.opened else { return Ok(None) };
+        let damaged = EngineError::Unfolded(seq);
+        let position = self.logs.journal.position(seq)?;
+        let at = self.logs.written_at(seq)?;
+        let (Some(position), Some(at)) = (position, at) else { return Err(damaged) };
+        let covers = |upto: Option<Position>| upto.is_some_and(|upto| upto.seq >= seq);
+        Ok(Some(Opened {
+            record,
+            form_number: row.state.origin.form_number,
+            journal: self.logs.journal.id(),
+            position,
+            at,
+            stored: covers(receipts.stored()),
+            stable: covers(receipts.stable()),
+        }))
     }
 
     /// Records in the order of their arrival.

@@ -8,7 +8,7 @@ use wasl_protocol::id::{OfficeId, RecordId};
 use wasl_protocol::pack::Packer;
 use wasl_protocol::record::{Correction, Draft, DraftError, VersionVector};
 
-use crate::engine::{Change, Handle, Prepared};
+use crate::engine::{Arrival, Change, Handle, Prepared};
 use crate::seam::World;
 
 thread_local! {
@@ -60,8 +60,9 @@ impl Door {
         let groups = draft.groups.keys().cloned().collect();
         let edit = draft.into_edit(&self.office, self.world.clock.unix());
         let opening = edit.opening.as_ref().expect("a draft opens its record");
+        let arrival = Arrival::of(&edit).expect("a draft opens its record");
         let (record, posted) = (edit.record, opening.posted);
-        Prepared { record, form_number, posted, groups, sealed: self.seal(&edit) }
+        Prepared { record, form_number, posted, groups, arrival, sealed: self.seal(&edit) }
     }
 
     /// The correction in `text`.

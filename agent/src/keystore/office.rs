@@ -1,6 +1,6 @@
 //! What joining taught: which office this is, and how to know and find HQ.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
@@ -69,17 +69,17 @@ struct Written {
 impl Office {
     /// The facts of the installation whose keys these are.
     pub fn load(world: &World, identity: &Identity) -> Result<Self, KeystoreError> {
-        let path = identity.dir().join(FILE);
-        if !world.disk.exists(&path) {
-            return Err(KeystoreError::NotJoined(identity.dir().to_owned()));
-        }
-        let bytes = read_whole(&*world.disk, &path).map_err(io_error(&path))?;
-        let written: Option<Written> = serde_json::from_slice(&bytes).ok();
-        let written = written.filter(|w| w.schema == SCHEMA);
-        let written = written.ok_or_else(|| KeystoreError::Damaged(path.clone()))?;
+        let (path, written) = Written::load(world, identity.dir())?;
         if written.keys != identity.mark() {
             return Err(KeystoreError::OtherInstallation(path));
         }
+        written.read().ok_or(KeystoreError::Damaged(path))
+    }
+
+    /// The facts as they lie in the data dir, whoever's keys are beside them: for people who look
+    /// for what is wrong, not for anything that is believed.
+    pub fn as_written(world: &World, dir: &Path) -> Result<Self, KeystoreError> {
+        let (path, written) = Written::load(world, dir)?;
         written.read().ok_or(KeystoreError::Damaged(path))
     }
 
@@ -119,6 +119,18 @@ impl Office {
 }
 
 impl Written {
+    fn load(world: &World, dir: &Path) -> Result<(PathBuf, Self), KeystoreError> {
+        let path = dir.join(FILE);
+        if !world.disk.exists(&path) {
+            return Err(KeystoreError::NotJoined(dir.to_owned()));
+        }
+        let bytes = read_whole(&*world.disk, &path).map_err(io_error(&path))?;
+        let written: Option<Self> = serde_json::from_slice(&bytes).ok();
+        let written = written.filter(|w| w.schema == SCHEMA);
+        let written = written.ok_or_else(|| KeystoreError::Damaged(path.clone()))?;
+        Ok((path, written))
+    }
+
     fn read(self) -> Option<Office> {
         let key = |hex: &str| <[u8; 32]>::try_from(HEXLOWER.decode(hex.as_bytes()).ok()?).ok();
         let hq = Hq {
