@@ -4,7 +4,9 @@ use std::error::Error;
 use std::path::Path;
 
 use tokio::sync::oneshot;
-use wasl_agent::engine::{Engine, EngineConfig, Input, Prepared, VIEW_CACHE_BYTES, birth, open};
+use wasl_agent::engine::{
+    Arrival, Engine, EngineConfig, Input, Prepared, VIEW_CACHE_BYTES, birth, open,
+};
 use wasl_agent::keystore::{Identity, KeyFile};
 use wasl_agent::seam::World;
 use wasl_protocol::edition::Trust;
@@ -87,8 +89,10 @@ impl Filled {
         let (key, random) = (engine.data_key(), self.world.entropy.random());
         let plain = edit.encode();
         let sealed = Sealed::new(self.journal, Kind::EDIT, &plain, key, &mut self.packer, random);
+        let arrival = Arrival::of(&edit).ok_or("a draft opens a record")?;
         let opening = edit.opening.ok_or("a draft opens a record")?;
         Ok(Prepared {
+            arrival,
             record: edit.record,
             form_number: opening.form_number,
             posted: opening.posted,

@@ -68,8 +68,9 @@ fn edit(rows: &mut Rows, office: &OfficeId, own: OwnEdit) -> Result<Option<Undec
             return Ok(None);
         }
     };
-    if own.opening.is_some() && row.opened.is_none() {
+    if let (Some(arrival), None) = (own.arrival, row.opened) {
         row.opened = Some(own.dot.seq);
+        rows.notes.arrived(arrival);
     }
     let place = Place { tag: own.tag, inbox: None };
     let groups = own.groups.into_iter().map(|group| (group, place));

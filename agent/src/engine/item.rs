@@ -11,6 +11,7 @@ use wasl_protocol::pack::Unpacker;
 use wasl_protocol::record::{RecordState, VersionVector};
 use wasl_protocol::units::Seq;
 
+use super::tally::Arrival;
 use crate::journal::Step;
 
 /// One entry, as the fold sees it.
@@ -59,6 +60,8 @@ pub(super) struct OwnEdit {
     pub(super) context: VersionVector,
     pub(super) record: RecordId,
     pub(super) opening: Option<Opening>,
+    /// As is `opening`: in the edit that opens the record.
+    pub(super) arrival: Option<Arrival>,
     pub(super) groups: Vec<GroupName>,
 }
 
@@ -90,6 +93,7 @@ pub(super) fn open(
                     tag: step.after.head.tag(),
                     context: step.frame.context.clone(),
                     record: edit.record,
+                    arrival: Arrival::of(&edit),
                     opening: edit.opening,
                     groups: edit.groups.into_keys().collect(),
                 })

@@ -1,5 +1,5 @@
 //! What the logs say beside states, in memory. Of the inbox: what HQ holds of ours, and what we
-//! cannot read. Of the journal: where its config steps leave the office.
+//! cannot read. Of the journal: where its config steps leave the office, and how many were enrolled.
 
 use std::collections::BTreeMap;
 
@@ -8,6 +8,7 @@ use wasl_protocol::id::{Dot, RecordId};
 use wasl_protocol::news::{Fate, What};
 use wasl_protocol::units::Seq;
 
+use super::tally::{Arrival, Hours, Tally};
 use crate::view::Note;
 
 /// How many fates of our entries are remembered, the newest ones.
@@ -23,6 +24,7 @@ pub(super) struct Notes {
     /// The newest entry of the inbox that cannot be read, by the record that it is about.
     newer: BTreeMap<Option<RecordId>, Seq>,
     config: ConfigState,
+    tally: Tally,
     changed: BTreeMap<Seq, Option<Note>>,
 }
 
@@ -35,6 +37,7 @@ impl Notes {
                 Note::Newer(record) => notes.newer(seq, record),
                 Note::Fate(fate, record) => notes.fate(seq, fate, record),
                 Note::Config(state) => notes.config = state,
+                Note::Hour(hour, workstations) => notes.tally.stored(hour, workstations),
             }
         }
         notes.changed.clear();
@@ -94,6 +97,16 @@ impl Notes {
         &self.config
     }
 
+    /// Our journal opened a record.
+    pub(super) fn arrived(&mut self, arrival: Arrival) {
+        self.tally.count(arrival);
+    }
+
+    /// How many records our journal opened, by hour and workstation.
+    pub(super) fn hours(&self) -> &Hours {
+        self.tally.hours()
+    }
+
     fn forget(&mut self, seq: Seq) {
         if let Some((fate, _)) = self.fates.remove(&seq) {
             self.by_dot.remove(&fate.dot);
@@ -135,12 +148,14 @@ impl Notes {
 
     /// How many changes the view lacks.
     pub(super) fn waiting(&self) -> usize {
-        self.changed.len()
+        self.changed.len() + self.tally.waiting()
     }
 
     /// The changes that the view lacks; it has them from now on.
     pub(super) fn take_changes(&mut self) -> BTreeMap<Seq, Option<Note>> {
-        std::mem::take(&mut self.changed)
+        let mut changes = std::mem::take(&mut self.changed);
+        changes.extend(self.tally.take_changes());
+        changes
     }
 }
 

@@ -1,5 +1,7 @@
 //! What the logs say beside states, and its bytes: each note is named by the inbox entry that
-//! brought it; the one note that is of the journal by [`Note::OF_JOURNAL`].
+//! brought it; those that are of the journal by [`Note::OF_JOURNAL`] and [`Note::of_hour`].
+
+use std::collections::BTreeMap;
 
 use wasl_protocol::codec;
 use wasl_protocol::edition::ConfigState;
@@ -19,11 +21,14 @@ pub enum Note {
     Fate(Fate, Option<RecordId>),
     /// Where the config steps of our journal leave the office.
     Config(ConfigState),
+    /// How many records were opened in an hour, counted from 1970-01-01T00:00Z, by workstation.
+    Hour(i64, BTreeMap<String, u64>),
 }
 
 /// A note's form before it is sealed: the record, and of a fate its dot, its time, a word and what
-/// belongs to it; of the config its bytes.
-type Packed = (Option<RecordId>, Option<PackedFate>, Option<Vec<u8>>);
+/// belongs to it; of the config its bytes; of an hour its counts.
+type Packed = (Option<RecordId>, Option<PackedFate>, Option<Vec<u8>>, Option<PackedHour>);
+type PackedHour = (i64, BTreeMap<String, u64>);
 type PackedFate = (Dot, UnixMs, String, Option<Dot>, String);
 
 const RELEASED: &str = "released";
@@ -33,10 +38,17 @@ impl Note {
     /// The name of the note that follows from the journal: no entry of an inbox has this number.
     pub const OF_JOURNAL: Seq = Seq(0);
 
+    /// The name of the note of an hour: no log has so many entries.
+    pub fn of_hour(hour: i64) -> Seq {
+        const FIRST_HOUR: u64 = 1 << 63;
+        Seq(FIRST_HOUR.saturating_add_signed(hour))
+    }
+
     pub(super) fn encode(&self) -> Vec<u8> {
         let packed: Packed = match self {
-            Self::Newer(record) => (*record, None, None),
-            Self::Config(state) => (None, None, Some(state.encode())),
+            Self::Newer(record) => (*record, None, None, None),
+            Self::Config(state) => (None, None, Some(state.encode()), None),
+            Self::Hour(hour, counts) => (None, None, None, Some((*hour, counts.clone()))),
             Self::Fate(Fate { dot, at, what }, record) => {
                 let (word, waits_for, reason) = match what {
                     What::Held(Held::WaitsFor(dot)) => ("waits", Some(*dot), ""),
@@ -45,14 +57,18 @@ impl Note {
                     What::Refused { reason } => (REFUSED, None, reason.as_str()),
                 };
                 let fate = (*dot, *at, word.to_owned(), waits_for, reason.to_owned());
-                (*record, Some(fate), None)
+                (*record, Some(fate), None, None)
             }
         };
         codec::encode(&packed)
     }
 
     pub(super) fn decode(bytes: &[u8]) -> Result<Self, ViewError> {
-        let (record, fate, config): Packed = codec::decode(bytes).map_err(|_| ViewError::Row)?;
+        let (record, fate, config, hour): Packed =
+            codec::decode(bytes).map_err(|_| ViewError::Row)?;
+        if let Some((hour, counts)) = hour {
+            return Ok(Self::Hour(hour, counts));
+        }
         if let Some(config) = config {
             return Ok(Self::Config(ConfigState::decode(&config).map_err(|_| ViewError::Row)?));
         }
@@ -87,7 +103,8 @@ mod tests {
         let (serial, hash) = (Serial(7), EditionHash([1; 32]));
         let mut config = ConfigState::default();
         config.fold(&Step { serial, hash, at: UnixMs(5), phase: Phase::Committed });
-        let others = [Note::Newer(record), Note::Newer(None), Note::Config(config)];
+        let hour = Note::Hour(-7, [("ws-5".to_owned(), 3)].into());
+        let others = [Note::Newer(record), Note::Newer(None), Note::Config(config), hour];
         for note in fates.into_iter().chain(others) {
             let bytes = note.encode();
             assert_eq!(Note::decode(&bytes).unwrap(), note);

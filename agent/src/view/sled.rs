@@ -1,7 +1,7 @@
 //! The store: sled 0.34. The only file that knows it.
 //!
 //! One tree: `r` + ordinal -> sealed row; `f` + number -> sealed run of the finder; `c` + ordinal ->
-//! nothing, where that row is a conflict; `n` + entry of the inbox -> sealed note; `m` -> how far it is
+//! nothing, where that row is a conflict; `n` + entry of the inbox -> sealed note; `m2` -> how far it is
 //! folded. All keys grow with time. What was folded at once is one batch. Measured: its `flush` is not
 //! durable and `flush_async` deadlocks with 8 callers, so durability is [`super::guard`]'s; it may
 //! panic on a damaged file, so every call is caught.
@@ -87,7 +87,8 @@ impl SledView {
 }
 
 const STORE: &str = "sled";
-const META: &[u8] = b"m";
+/// Views without counts by hour had it under `m`: such a one counts as missing, and is folded again.
+const META: &[u8] = b"m2";
 
 impl View for SledView {
     fn meta(&self) -> Meta {

@@ -80,10 +80,13 @@ pub struct WorkingHours {
 }
 
 fn baghdad() -> i16 {
-    180
+    WorkingHours::BAGHDAD_MIN
 }
 
 impl WorkingHours {
+    /// How far Iraq's time is ahead of UTC, in minutes.
+    pub const BAGHDAD_MIN: i16 = 180;
+
     pub(super) fn check(&self) -> Result<(), SettingsError> {
         if self.days.is_empty() || self.from >= self.to {
             return Err(SettingsError::NotAllowed {

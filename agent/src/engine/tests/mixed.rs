@@ -11,7 +11,7 @@ use wasl_protocol::record::{Act, Origin, RecordState, Value, VersionVector};
 use wasl_protocol::units::{Seq, UnixMs};
 
 use super::place::*;
-use crate::engine::{Engine, Found, HeldEntry, Input, Listed};
+use crate::engine::{Engine, Found, HeldEntry, Hours, Input, Listed};
 use crate::view::Row;
 
 #[derive(Clone, Copy, Debug)]
@@ -157,6 +157,7 @@ type Told = (
     Vec<RecordId>,
     Vec<HeldEntry>,
     [u64; 4],
+    Hours,
 );
 
 fn told(engine: &mut Engine) -> Told {
@@ -180,7 +181,8 @@ fn told(engine: &mut Engine) -> Told {
     let held = ask(engine, |answer| Input::Held { answer }).unwrap();
     let facts = &engine.facts;
     let counts = [facts.records, facts.conflicts, facts.refused, facts.read_only];
-    (list, found, histories, rows, conflicts, held, counts)
+    let hours = ask(engine, |answer| Input::Hours { answer }).unwrap();
+    (list, found, histories, rows, conflicts, held, counts, hours)
 }
 
 proptest! {
@@ -198,6 +200,9 @@ proptest! {
         let live = told(&mut mix.engine);
         prop_assert_eq!(live.0.iter().filter(|l| l.conflict).count(), live.4.len());
         prop_assert_eq!(vec![live.0.len() as u64, live.4.len() as u64], live.6[..2].to_vec());
+        let opened = live.3.iter().filter(|row| row.opened.is_some()).count() as u64;
+        let counted: u64 = live.7.values().flat_map(|of| of.values()).sum();
+        prop_assert_eq!(counted, opened, "a duplicate or a correction is no enrollment");
         let Mix { place, engine, .. } = mix;
         drop(engine);
         let mut killed = place.open();

@@ -19,8 +19,8 @@ use wasl_protocol::record::{Correction, Draft, Origin, RecordState, Value, Versi
 use wasl_protocol::units::{FeedNo, Seq, UnixMs};
 
 use crate::engine::{
-    Change, Engine, EngineConfig, EngineError, Enrolled, Found, Input, Listed, Notice, Prepared,
-    Refused, VIEW_CACHE_BYTES, birth, open,
+    Arrival, Change, Engine, EngineConfig, EngineError, Enrolled, Found, Input, Listed, Notice,
+    Prepared, Refused, VIEW_CACHE_BYTES, birth, open,
 };
 use crate::keystore::{Identity, KeyFile};
 use crate::seam::{Disk, DiskFile, RealDisk, World};
@@ -188,8 +188,10 @@ pub(super) fn prepared(engine: &Engine, form: &str, name: &str) -> Prepared {
     let mut packer = Packer::new(); // costly, and there are few entries in a test
     let random = engine.world.entropy.random();
     let sealed = Sealed::new(journal, Kind::EDIT, &edit.encode(), key, &mut packer, random);
+    let arrival = Arrival::of(&edit).unwrap();
     let opening = edit.opening.unwrap();
     Prepared {
+        arrival,
         record: edit.record,
         form_number: opening.form_number,
         posted: opening.posted,
