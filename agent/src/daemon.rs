@@ -24,9 +24,12 @@ use crate::config::{self, Config};
 use crate::engine::{self, EngineConfig, EngineError, Handle, Notice, Refused, Running};
 use crate::facts::{LinkFacts, LinkState};
 use crate::format::{self, FormatError};
-use crate::intake::{Counts, Door, Intake, IntakeError, Listeners, Receipts, StatusSource, socket_path};
+use crate::intake::{
+    Counts, Door, Intake, IntakeError, Listeners, Receipts, StatusSource, socket_path,
+};
 use crate::keystore::{Identity, KeyFile, KeystoreError, Office};
 use crate::link::{self, Credentials, IdentityError, LinkConfig};
+use crate::pause::Pauses;
 use crate::receipt::Counter;
 use crate::seam::{DirLock, LockError, World};
 use crate::settings::Local;
@@ -192,7 +195,9 @@ impl Parts {
         let counts = Arc::<Counts>::default();
         let exposed =
             Exposed::new(reporter.clone(), &self.handle, link_state.clone(), counts.clone());
+        let pauses = Pauses::open(&self.world, &self.options.dir);
         let intake = Intake {
+            pauses: pauses.clone(),
             door: self.door(),
             kicks,
             status: status_source(&reporter),
@@ -209,7 +214,7 @@ impl Parts {
         let serving =
             tokio::spawn(listeners.serve(intake.router(), config.in_force(), intake_stops));
         let watching = tokio::spawn(gates.watch(rest_stops.clone()));
-        let link = self.link_config(credentials, config);
+        let link = self.link_config(credentials, config, pauses);
         let linking = tokio::spawn(link::run(link, publish, kicked, rest_stops.clone()));
         let textfile = self.options.local.machine.metrics_textfile.clone();
         let exposing = tokio::spawn(exposed.keep(textfile, rest_stops.clone()));
@@ -311,11 +316,12 @@ impl Parts {
         }
     }
 
-    fn link_config(&self, credentials: Credentials, config: Config) -> LinkConfig {
+    fn link_config(&self, credentials: Credentials, config: Config, pauses: Pauses) -> LinkConfig {
         LinkConfig {
             world: self.world.clone(),
             handle: self.handle.clone(),
             config,
+            pauses,
             office: self.office.id.clone(),
             credentials,
             sign_key: self.identity.sign_key(),

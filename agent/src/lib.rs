@@ -10,6 +10,7 @@ pub mod journal; // the append-only logs: journal and inbox
 pub mod view; // the fold of both, in sled
 pub mod engine; // one thread, in turns
 pub mod facts; // what the link tells of itself
+pub mod pause; // the link held back for a time
 pub mod settings; // what is set on this machine
 pub mod config; // the config in force, and the way from one edition to the next
 pub mod link; // QUIC to HQ: dial, join, pump, pace
@@ -18,6 +19,7 @@ pub mod intake; // HTTP for workstations and for our own command line
 pub mod status; // what ops see
 pub mod metrics; // what a monitoring system sees
 pub mod page; // the same for a browser, in Arabic and in English
+pub mod doctor; // what is wrong with this machine, and what to do
 pub mod daemon; // the only place that spawns
 pub mod cli; // one file a command
 

@@ -3,7 +3,8 @@
 //! Knows nothing of where records lie: whoever has them looks which ones are meant.
 
 use alloc::borrow::ToOwned;
-use alloc::string::String;
+use alloc::format;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
 use core::str::FromStr;
@@ -61,6 +62,12 @@ impl Named {
         (self.range.0..=self.range.1).contains(&record)
     }
 
+    /// What to tell whoever named several: the first of them, and what to do.
+    pub fn several(&self, records: &[RecordId]) -> String {
+        let some: Vec<_> = records.iter().take(MOST_NAMED).map(ToString::to_string).collect();
+        format!("{self} begins several ids, such as {}: give more of it", some.join(", "))
+    }
+
     /// What is meant, given the ids that fit: no more than [`MOST_NAMED`] of them are looked at.
     pub fn meant(&self, fitting: impl IntoIterator<Item = RecordId>) -> Meant {
         let mut fitting: Vec<_> = fitting.into_iter().take(MOST_NAMED).collect();
@@ -74,7 +81,6 @@ impl Named {
 
 impl From<RecordId> for Named {
     fn from(record: RecordId) -> Self {
-        use alloc::string::ToString as _;
         Self { digits: record.to_string(), range: (record, record) }
     }
 }
@@ -112,7 +118,6 @@ impl fmt::Debug for Named {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::string::ToString;
 
     fn record(first: [u8; 3]) -> RecordId {
         let mut id = [0x55; 16];
@@ -133,6 +138,8 @@ mod tests {
         assert_eq!(more.meant([b]), Meant::One(b));
         assert_eq!(odd.meant([a, b]), Meant::Several([a, b].into()));
         assert_eq!(odd.meant([]), Meant::Nothing);
+        let told = odd.several(&[a, b]);
+        assert_eq!(told, format!("abcd1 begins several ids, such as {a}, {b}: give more of it"));
     }
 
     #[test]

@@ -87,19 +87,23 @@ impl Client {
         self.sender.send_request(request).await.map_err(|_| self.gone())
     }
 
-    /// The answer to a GET, or what the daemon refused.
-    pub async fn get(&mut self, what: &str, path: &str) -> Result<Bytes, Failure> {
-        let response = self.send(Method::GET, path, None).await?;
-        self.answer(what, response).await
-    }
-
-    /// The same, as a document.
+    /// The document in the answer to a GET, or what the daemon refused.
     pub async fn document<T: DeserializeOwned>(
         &mut self,
         what: &str,
         path: &str,
     ) -> Result<T, Failure> {
-        let text = self.get(what, path).await?;
+        let response = self.send(Method::GET, path, None).await?;
+        self.read(what, response).await
+    }
+
+    /// The document in an answer, or what the daemon refused.
+    pub async fn read<T: DeserializeOwned>(
+        &self,
+        what: &str,
+        response: Response<Incoming>,
+    ) -> Result<T, Failure> {
+        let text = self.answer(what, response).await?;
         let strange = |e| Failure::new(Exit::Failed, format!("{what}: a strange answer: {e}"));
         serde_json::from_slice(&text).map_err(strange)
     }
@@ -117,9 +121,7 @@ impl Client {
         let request = request.header(header::IF_MATCH, token).body(Body::from(body));
         let request = request.map_err(|e| Failure::new(Exit::Usage, format!("{path}: {e}")))?;
         let response = self.sender.send_request(request).await.map_err(|_| self.gone())?;
-        let text = self.answer(what, response).await?;
-        let strange = |e| Failure::new(Exit::Failed, format!("{what}: a strange answer: {e}"));
-        serde_json::from_slice(&text).map_err(strange)
+        self.read(what, response).await
     }
 
     /// The whole body of an answer, or what the daemon refused.

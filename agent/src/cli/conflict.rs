@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use serde_json::{Map, Value, json};
-use wasl_protocol::id::{Dot, GroupName, RecordId};
+use wasl_protocol::id::{Dot, GroupName};
+use wasl_protocol::named::Named;
 use wasl_protocol::record::{Owner, owner};
 
 use super::edit::{By, Errand};
@@ -25,9 +26,9 @@ pub enum Command {
 /// Which conflict, and what ends it.
 #[derive(Debug, clap::Args)]
 pub struct Resolve {
-    /// The record's id
+    /// The record's id, or its first 4 digits or more
     #[arg(value_name = "ID")]
-    id: RecordId,
+    id: Named,
     /// The group in conflict
     #[arg(value_name = "GROUP")]
     group: GroupName,
@@ -106,7 +107,7 @@ fn end(place: &Place, resolve: &Resolve) -> Result<(), Failure> {
         let help = format!("ask headquarters to run: wasl-hq conflict resolve {id} {group}");
         return Err(Failure::new(Exit::Failed, message).help(help));
     }
-    let errand = Errand { what: "conflict resolve", id: *id, by };
+    let errand = Errand { what: "conflict resolve", id, by };
     errand.run(place, |read| {
         let value = chosen(read, group, choice)?;
         Ok(Map::from_iter([(group.as_str().to_owned(), value)]))

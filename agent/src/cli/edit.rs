@@ -1,7 +1,8 @@
 //! `wasl record set` and `void`: edits of one record.
 
 use serde_json::{Map, Value, json};
-use wasl_protocol::id::{GroupName, RecordId};
+use wasl_protocol::id::GroupName;
+use wasl_protocol::named::Named;
 use wasl_protocol::record::VOID;
 
 use super::client::{Client, talk};
@@ -39,7 +40,7 @@ pub(super) struct Errand<'a> {
     /// The command, such as `record set`.
     pub what: &'static str,
     /// The record.
-    pub id: RecordId,
+    pub id: &'a Named,
     /// Who makes it.
     pub by: &'a By,
 }
@@ -60,6 +61,8 @@ impl Errand<'_> {
                 body["operator"] = json!(by);
             }
             let token = read["token"].as_str().unwrap_or_default();
+            // What was read is written, whatever else begins so by now.
+            let path = format!("/v1/records/{}", read["id"].as_str().unwrap_or_default());
             client.patch(self.what, &path, token, body.to_string()).await
         };
         let record = block_on(async { Ok(talk(&place.data_dir, work).await) })??;
@@ -70,14 +73,14 @@ impl Errand<'_> {
 /// Sets fields; the other fields of their groups stay as they were read.
 pub(super) fn set(
     place: &Place,
-    (id, by): (RecordId, &By),
+    (id, by): (&Named, &By),
     settings: &[Setting],
 ) -> Result<(), Failure> {
     Errand { what: "record set", id, by }.run(place, |read| corrected(read, settings))
 }
 
 /// Says that a record does not count. Nothing is deleted.
-pub(super) fn void(place: &Place, (id, by): (RecordId, &By), why: &str) -> Result<(), Failure> {
+pub(super) fn void(place: &Place, (id, by): (&Named, &By), why: &str) -> Result<(), Failure> {
     let errand = Errand { what: "record void", id, by };
     errand.run(place, |read| {
         no_conflict(errand.what, read, VOID)?;

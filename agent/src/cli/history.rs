@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
-use wasl_protocol::id::RecordId;
+use wasl_protocol::named::Named;
 use wasl_protocol::record;
 
 use super::plain::{apart, moment, plain, rows, short};
-use super::read::{document, no_such_record, read};
+use super::read::{document, find, no_such_record, read};
 use super::{Failure, Place, print, print_json};
 use crate::status::harmless;
 
@@ -15,12 +15,13 @@ use crate::status::harmless;
 const VALUE_CHARS: usize = 40;
 
 /// Shows who wrote what into a record, and when.
-pub(super) fn history(place: &Place, id: RecordId) -> Result<(), Failure> {
+pub(super) fn history(place: &Place, id: &Named) -> Result<(), Failure> {
     const WHAT: &str = "record history";
     let told: Value = read(
         place,
         async |mut client| client.document(WHAT, &format!("/v1/records/{id}/history")).await,
         |archive| {
+            let id = find(WHAT, archive, id)?;
             let (origin, acts) = archive.history(id)?.ok_or_else(|| no_such_record(WHAT))?;
             document(WHAT, record::history(&origin, acts))
         },

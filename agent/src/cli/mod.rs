@@ -18,7 +18,9 @@ mod history; // wasl record history
 mod join; // wasl join
 mod journal; // wasl journal
 mod receipt; // wasl record receipt
+mod pause; // wasl pause and wasl resume
 mod record; // wasl record
+mod retire; // wasl retire
 mod run; // wasl run
 mod status; // wasl status
 mod wait; // wasl wait and wasl sync
@@ -87,11 +89,17 @@ enum Command {
     Explain(explain::Args),
     /// Try the link now and wait until headquarters has everything
     Sync(wait::SyncArgs),
+    /// Hold the link back for a time; enrolling goes on
+    Pause(pause::Args),
+    /// Let the link go on
+    Resume,
     /// Wait until something is so
     Wait(wait::WaitArgs),
     /// Check or rebuild what lies on disk
     #[command(subcommand)]
     Journal(journal::Command),
+    /// Say that this data dir may be deleted; refused while anything in it is not stable
+    Retire,
 }
 
 /// The whole command line, for manuals and completions.
@@ -126,8 +134,11 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Check => return check::check(place),
         Command::Explain(args) => explain::explain(place, &args),
         Command::Sync(args) => wait::sync(place, &args),
+        Command::Pause(args) => pause::pause(place, &args),
+        Command::Resume => pause::resume(place),
         Command::Wait(args) => wait::wait(place, &args),
         Command::Journal(command) => journal::journal(place, &command),
+        Command::Retire => retire::retire(place),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -6,6 +6,7 @@ use comfy_table::{ContentArrangement, Table, presets};
 use jiff::Timestamp;
 use serde_json::Value;
 
+pub(super) use crate::status::apart;
 use crate::status::harmless;
 
 /// How wide a table may become, in columns: what fits on every terminal and on paper.
@@ -13,9 +14,6 @@ pub(super) const WIDTH_COLUMNS: u16 = 100;
 
 /// What stands in place of a value that is not there.
 pub(super) const NOTHING: &str = "(none)";
-
-/// LEFT-TO-RIGHT MARK: no text turns the direction of what stands beyond it.
-const MARK: char = '\u{200e}';
 
 /// A value: text as it is, anything else as JSON.
 pub(super) fn plain(value: &Value) -> String {
@@ -25,13 +23,7 @@ pub(super) fn plain(value: &Value) -> String {
     }
 }
 
-/// Text that may be Arabic, to stand beside other text that may be: a terminal that turns the
-/// direction of one would else turn both as a whole, and they would change places.
-pub(super) fn apart(text: &str) -> String {
-    if text.is_ascii() { text.to_owned() } else { format!("{MARK}{text}{MARK}") }
-}
-
-/// The same of a value that may be missing, cut after so many characters.
+/// Text that stands apart, of a value that may be missing, cut after so many characters.
 pub(super) fn short(value: Option<&Value>, chars: usize) -> String {
     let text = value.map_or(NOTHING.to_owned(), plain);
     match text.char_indices().nth(chars) {

@@ -4,10 +4,13 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use wasl_protocol::id::RecordId;
+use wasl_protocol::named::{Meant, Named};
 
 use super::client::{Client, NoDaemon, talk};
 use super::{Exit, Failure, Place, block_on};
 use crate::engine::Archive;
+use crate::format;
 use crate::keystore::{Identity, KeyFile, Office};
 use crate::seam::World;
 
@@ -24,8 +27,9 @@ pub(super) fn read<T>(
     }
 }
 
-fn open(place: &Place) -> Result<Archive, Failure> {
+pub(super) fn open(place: &Place) -> Result<Archive, Failure> {
     let (world, dir) = (World::real(), &place.data_dir);
+    format::check(&world, dir)?;
     let key = KeyFile::locate(dir, place.key_file.as_deref())?;
     let identity = Identity::load(&world, dir, &key)?;
     Office::load(&world, &identity)?;
@@ -65,6 +69,21 @@ pub(super) fn document<E: std::fmt::Display>(
             .help("wasl journal verify names the place")
     };
     serde_json::to_value(report.map_err(|e| damaged(&e))?).map_err(|e| damaged(&e))
+}
+
+/// The record that is meant, in the logs of a stopped daemon.
+pub(super) fn find(what: &str, archive: &mut Archive, named: &Named) -> Result<RecordId, Failure> {
+    if let Some(record) = named.whole() {
+        return Ok(record);
+    }
+    let (listed, _) = archive.list(0, u64::MAX)?;
+    match named.meant(listed.into_iter().map(|l| l.record).filter(|id| named.fits(*id))) {
+        Meant::One(record) => Ok(record),
+        Meant::Nothing => Err(no_such_record(what)),
+        Meant::Several(records) => {
+            Err(Failure::new(Exit::Failed, format!("{what}: {}", named.several(&records))))
+        }
+    }
 }
 
 /// The office has no such record.

@@ -4,10 +4,10 @@ use std::fs::OpenOptions;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::Path;
 
-use wasl_protocol::id::RecordId;
+use wasl_protocol::named::Named;
 
 use super::plain::{apart, rows};
-use super::read::{no_such_record, read};
+use super::read::{find, no_such_record, read};
 use super::{Exit, Failure, Place, print, print_json};
 use crate::keystore::Office;
 use crate::receipt::{ClockSaid, Counter, ReceiptReport, page};
@@ -17,13 +17,14 @@ const WHAT: &str = "record receipt";
 
 /// Writes the receipt as a page, into `output` or on stdout; on a terminal it tells what the page
 /// says instead.
-pub(super) fn receipt(place: &Place, id: RecordId, output: Option<&Path>) -> Result<(), Failure> {
+pub(super) fn receipt(place: &Place, id: &Named, output: Option<&Path>) -> Result<(), Failure> {
     let told = read(
         place,
         async |mut client| {
             client.document(WHAT, &format!("/v1/records/{id}/receipt?as=json")).await
         },
         |archive| {
+            let id = find(WHAT, archive, id)?;
             let opened = archive.opened(id)?.ok_or_else(|| no_such_record(WHAT))?;
             let world = World::real();
             let Office { id, name_ar, name_en, .. } = Office::as_written(&world, &place.data_dir)?;

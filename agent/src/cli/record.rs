@@ -4,12 +4,12 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use serde_json::{Map, Value};
-use wasl_protocol::id::RecordId;
+use wasl_protocol::named::Named;
 
 use super::edit::{By, Setting, set, setting, void};
 use super::history::history;
 use super::plain::plain;
-use super::read::{all_pages, document, no_such_record, read};
+use super::read::{all_pages, document, find, no_such_record, read};
 use super::receipt::receipt;
 use super::siblings::side_by_side;
 use super::{Failure, Place, print, print_json};
@@ -21,32 +21,32 @@ use crate::status::harmless;
 pub enum Command {
     /// Show one record
     Get {
-        /// The record's id, as `record list` shows it
+        /// The record's id, as `record list` shows it, or its first 4 digits or more
         #[arg(value_name = "ID")]
-        id: RecordId,
+        id: Named,
     },
     /// List all records of this office
     List,
     /// Say who wrote what into one record, and when
     History {
-        /// The record's id, as `record list` shows it
+        /// The record's id, as `record list` shows it, or its first 4 digits or more
         #[arg(value_name = "ID")]
-        id: RecordId,
+        id: Named,
     },
     /// Write what a citizen takes home: one page with the form number, the entry and a QR code
     Receipt {
-        /// The record's id, as `record list` shows it
+        /// The record's id, as `record list` shows it, or its first 4 digits or more
         #[arg(value_name = "ID")]
-        id: RecordId,
+        id: Named,
         /// Into this file, which must not be there yet; `-`: stdout
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
     },
     /// Change fields of one record
     Set {
-        /// The record's id, as `record list` shows it
+        /// The record's id, as `record list` shows it, or its first 4 digits or more
         #[arg(value_name = "ID")]
-        id: RecordId,
+        id: Named,
         /// What to change; a value is JSON if it parses, else text
         #[arg(value_name = "GROUP.FIELD=VALUE", required = true, value_parser = setting)]
         settings: Vec<Setting>,
@@ -55,9 +55,9 @@ pub enum Command {
     },
     /// Say that one record does not count; nothing is deleted
     Void {
-        /// The record's id, as `record list` shows it
+        /// The record's id, as `record list` shows it, or its first 4 digits or more
         #[arg(value_name = "ID")]
-        id: RecordId,
+        id: Named,
         /// Why
         #[arg(long, value_name = "TEXT")]
         why: String,
@@ -69,21 +69,24 @@ pub enum Command {
 /// Reads records, or edits one.
 pub fn record(place: &Place, command: &Command) -> Result<(), Failure> {
     match command {
-        Command::Get { id } => get(place, *id),
+        Command::Get { id } => get(place, id),
         Command::List => list(place),
-        Command::History { id } => history(place, *id),
-        Command::Receipt { id, output } => receipt(place, *id, output.as_deref()),
-        Command::Set { id, settings, by } => set(place, (*id, by), settings),
-        Command::Void { id, why, by } => void(place, (*id, by), why),
+        Command::History { id } => history(place, id),
+        Command::Receipt { id, output } => receipt(place, id, output.as_deref()),
+        Command::Set { id, settings, by } => set(place, (id, by), settings),
+        Command::Void { id, why, by } => void(place, (id, by), why),
     }
 }
 
-fn get(place: &Place, id: RecordId) -> Result<(), Failure> {
+fn get(place: &Place, id: &Named) -> Result<(), Failure> {
     const WHAT: &str = "record get";
     let record: Value = read(
         place,
         async |mut client| client.document(WHAT, &format!("/v1/records/{id}")).await,
-        |archive| document(WHAT, archive.record(id)?.ok_or_else(|| no_such_record(WHAT))?.report()),
+        |archive| {
+            let id = find(WHAT, archive, id)?;
+            document(WHAT, archive.record(id)?.ok_or_else(|| no_such_record(WHAT))?.report())
+        },
     )?;
     show(place, &record)
 }

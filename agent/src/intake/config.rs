@@ -214,13 +214,13 @@ pub(super) async fn unhold(State(intake): State<Arc<Intake>>) -> Result<StatusCo
 }
 
 /// The document that the operator sent.
-async fn said<T: DeserializeOwned>(body: Body) -> Result<T, Problem> {
+pub(super) async fn said<T: DeserializeOwned>(body: Body) -> Result<T, Problem> {
     let text = to_bytes(body, SAID_BYTES).await;
     let text = text.map_err(|_| bad_request("the request is too long"))?;
     serde_json::from_slice(&text).map_err(|e| bad_request(&e.to_string()))
 }
 
-fn reason(why: String) -> Result<String, Problem> {
+pub(super) fn reason(why: String) -> Result<String, Problem> {
     let said = !why.trim().is_empty() && why.len() <= WHY_BYTES;
     let want = format!("why: say it, in at most {WHY_BYTES} bytes");
     said.then_some(why).ok_or_else(|| bad_request(&want))

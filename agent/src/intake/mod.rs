@@ -9,10 +9,12 @@ mod config; // the config in force, and what the operator says to it
 mod conflicts; // the records in conflict
 mod counts; // who waits, what was taken and what was refused
 mod enroll; // many enrollments in one request, line by line
+mod find; // the record that a caller names
 mod follow; // HTTP where the edition in force says
 mod held; // entries that HQ did not apply
 mod lines; // lines out of a stream of bytes
 mod page; // what a browser is shown
+mod pause; // the link held back
 mod prepare; // what the edge does for each enrollment
 mod problem; // what a caller is told when something is refused
 mod receipt; // what a citizen takes home
@@ -39,6 +41,7 @@ pub use enroll::{Answer, IN_FLIGHT};
 pub use held::{HeldItem, HeldList, HeldState};
 pub use lines::{Line, Lines};
 pub use page::{PageSource, PageWriter};
+pub use pause::PauseReport;
 pub use prepare::{Door, Unfit};
 pub use problem::Problem;
 pub use receipt::Receipts;
@@ -46,6 +49,7 @@ pub use records::{EnrolledReport, ListItem, RecordList};
 pub use serve::{IntakeError, Listeners, SOCKET, socket_path};
 
 use crate::config::{Config, InForce};
+use crate::pause::Pauses;
 
 /// What a caller of `GET /v1/status` gets: made anew for each call, by whoever knows.
 pub type StatusSource = Arc<dyn Fn() -> Bytes + Send + Sync>;
@@ -71,6 +75,8 @@ pub struct Intake {
     pub in_force: watch::Receiver<Arc<InForce>>,
     /// What the operator says to config goes here.
     pub config: Config,
+    /// Whether the link is held back.
+    pub pauses: Pauses,
     /// Who waits, what was taken and what was refused.
     pub counts: Arc<Counts>,
     /// What receipts say beside the entry itself.
@@ -99,6 +105,7 @@ impl Intake {
             .route("/v1/config/import", post(config::import))
             .route("/v1/config/rollback", post(config::roll_back))
             .route("/v1/config/hold", post(config::hold).delete(config::unhold))
+            .route("/v1/pause", get(pause::show).post(pause::pause).delete(pause::resume))
             .route("/v1/status", get(status))
             .route("/v1/sync", post(sync))
             .route("/metrics", get(metrics))

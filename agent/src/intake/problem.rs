@@ -5,9 +5,10 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use wasl_protocol::edition::FieldRefused;
-use wasl_protocol::id::GroupName;
+use wasl_protocol::id::{GroupName, RecordId};
 use wasl_protocol::json::JsonError;
 use wasl_protocol::limits;
+use wasl_protocol::named::Named;
 use wasl_protocol::record::DraftError;
 
 use super::prepare::Unfit;
@@ -60,6 +61,11 @@ impl Problem {
     pub(super) fn left_to_hq(group: &GroupName) -> Self {
         let detail = format!("{group}: headquarters ends the conflicts of this group");
         Self::new(StatusCode::FORBIDDEN, "left-to-hq", "Headquarters ends it", detail)
+    }
+
+    /// The beginning of an id that several records have.
+    pub(super) fn ambiguous(named: &Named, records: &[RecordId]) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "ambiguous-id", "Several", named.several(records))
     }
 
     /// Nothing is there.

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use wasl_protocol::id::RecordId;
 
-use super::records::{bad_request, read_id};
+use super::records::bad_request;
 use super::{Intake, Problem};
 use crate::engine::Refused;
 use crate::facts::LinkState;
@@ -48,7 +48,7 @@ pub(super) async fn get(
     query: Result<Query<As>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let Query(As { form }) = query.map_err(|e| bad_request(&e.body_text()))?;
-    let told = report(&intake, read_id(&id)?).await?;
+    let told = report(&intake, intake.find(&id).await?).await?;
     Ok(match form {
         Form::Json => Json(told).into_response(),
         Form::Html => {

@@ -87,8 +87,8 @@ pub(super) async fn patch(
     body: Body,
 ) -> Result<Json<RecordReport>, Problem> {
     let corrected = correct(&intake, &id, &headers, body).await;
-    corrected.inspect_err(|why| intake.counts.refused(why))?;
-    get(State(intake), Path(id)).await
+    let record = corrected.inspect_err(|why| intake.counts.refused(why))?;
+    get(State(intake), Path(record.to_string())).await
 }
 
 async fn correct(
@@ -96,9 +96,9 @@ async fn correct(
     id: &str,
     headers: &HeaderMap,
     body: Body,
-) -> Result<(), Problem> {
+) -> Result<RecordId, Problem> {
     want_type(headers, "application/json")?;
-    let record = read_id(id)?;
+    let record = intake.find(id).await?;
     let token = read_token(headers)?;
     let most = intake.most_bytes();
     let text = to_bytes(body, most).await.map_err(|_| Problem::too_long(most))?;
@@ -107,7 +107,7 @@ async fn correct(
     let change = intake.admit_change(record, token, &text).await?;
     intake.door.handle.change(change).await?;
     intake.counts.corrected();
-    Ok(())
+    Ok(record)
 }
 
 /// The token in `If-Match`, with or without the quotes of an entity tag (RFC 9110).
@@ -125,7 +125,7 @@ pub(super) async fn get(
     State(intake): State<Arc<Intake>>,
     Path(id): Path<String>,
 ) -> Result<Json<RecordReport>, Problem> {
-    let found = intake.door.handle.record(read_id(&id)?).await?;
+    let found = intake.door.handle.record(intake.find(&id).await?).await?;
     Ok(Json(found.ok_or(Refused::Unknown)?.report()?))
 }
 
@@ -133,13 +133,9 @@ pub(super) async fn history(
     State(intake): State<Arc<Intake>>,
     Path(id): Path<String>,
 ) -> Result<Json<HistoryReport>, Problem> {
-    let told = intake.door.handle.history(read_id(&id)?).await?;
+    let told = intake.door.handle.history(intake.find(&id).await?).await?;
     let (origin, acts) = told.ok_or(Refused::Unknown)?;
     Ok(Json(record::history(&origin, acts)?))
-}
-
-pub(super) fn read_id(text: &str) -> Result<RecordId, Problem> {
-    text.parse().map_err(|e| bad_request(&format!("id: {e}")))
 }
 
 impl Found {

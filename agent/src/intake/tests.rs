@@ -15,6 +15,7 @@ use crate::config::Start;
 use crate::engine::{self, EngineConfig, VIEW_CACHE_BYTES};
 use crate::facts::LinkFacts;
 use crate::keystore::{Identity, KeyFile};
+use crate::pause::Pauses;
 use crate::receipt::Counter;
 use crate::seam::World;
 use crate::settings::Tighten;
@@ -60,6 +61,7 @@ async fn desk() -> Desk {
     let handle = engine::start(&world, &identity, config, &mut |_| {}).unwrap().handle;
     let (stop, stops) = watch::channel(false);
     let (kicks, kicked) = watch::channel(0);
+    let pauses = Pauses::open(&world, &dir);
     let start = Start {
         world: world.clone(),
         dir,
@@ -76,6 +78,7 @@ async fn desk() -> Desk {
     let (_, link) = watch::channel(LinkFacts::default());
     let receipts = Receipts { counter, link };
     let intake = Intake {
+        pauses,
         door: Door { office: office.id, handle: handle.clone(), world },
         kicks,
         status: Arc::new(|| Bytes::from_static(b"{}")),

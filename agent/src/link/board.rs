@@ -95,6 +95,11 @@ impl Board {
         });
     }
 
+    /// An operator holds the link back until then, by our clock.
+    pub(super) fn paused(&self, until: UnixMs) {
+        self.change(LinkPhase::Paused, |f, _| f.next_attempt_at = Some(until));
+    }
+
     /// The link has stopped.
     pub(super) fn down(&self) {
         self.change(LinkPhase::Down, |_, _| {});

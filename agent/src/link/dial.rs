@@ -47,8 +47,19 @@ pub(super) async fn dial(
     host: &str,
     patience: Duration,
 ) -> Result<Line, Failure> {
+    dial_with(credentials, alpn, host, patience, transport()).await
+}
+
+/// The same over a transport with other settings.
+pub(super) async fn dial_with(
+    credentials: &Credentials,
+    alpn: &[u8],
+    host: &str,
+    patience: Duration,
+    transport: TransportConfig,
+) -> Result<Line, Failure> {
     let mut config = ClientConfig::new(Arc::new(credentials.client_config(alpn)?));
-    config.transport_config(Arc::new(transport()));
+    config.transport_config(Arc::new(transport));
     let name = |why: String| Failure::Name { host: host.to_owned(), why };
     let found = timeout(patience, lookup_host(host)).await.map_err(|_| name(SLOW.to_owned()))?;
     let mut failed = name("it has no address".to_owned());
@@ -79,7 +90,8 @@ async fn connect(
     Ok(Line { connection, endpoint })
 }
 
-fn transport() -> TransportConfig {
+/// The transport's settings.
+pub(super) fn transport() -> TransportConfig {
     let mut cubic = CubicConfig::default();
     cubic.initial_window(INITIAL_WINDOW_BYTES);
     let mut transport = TransportConfig::default();

@@ -5,6 +5,7 @@ mod identity; // keys for names
 mod failure; // what goes wrong, and when to try again
 mod dial; // from host:port to a connection
 mod reach; // is HQ there?
+mod probe; // how well it can be reached
 mod join; // the one conversation of a stranger
 mod stream; // messages onto and off streams
 mod pump; // drives one session
@@ -30,11 +31,13 @@ use wasl_protocol::wire::{Bye, ByeCode};
 pub use failure::Failure;
 pub use identity::{Credentials, IdentityError};
 pub use join::{JoinError, Keys, join};
+pub use probe::{LARGEST_BYTES, LEAST_BYTES, Probed, probe};
 pub use reach::reach;
 
 use crate::config::{Config, InForce};
 use crate::engine::Handle;
 use crate::facts::LinkFacts;
+use crate::pause::Pauses;
 use crate::seam::World;
 use board::Board;
 use dial::{Line, dial};
@@ -50,6 +53,8 @@ pub struct LinkConfig {
     pub handle: Handle,
     /// What is in force, and where editions go that HQ offers.
     pub config: Config,
+    /// Whether an operator holds the link back.
+    pub pauses: Pauses,
     /// Our own id: states for another office are not taken.
     pub office: OfficeId,
     /// Who we are to HQ, and how we know it.
@@ -121,9 +126,9 @@ struct Moved {
 
 impl Link {
     async fn keep(mut self) {
-        loop {
+        while self.goes_on().await {
             let endpoints = self.config.endpoints();
-            let Some(failure) = self.attempt(&endpoints).await else { break };
+            let Some(failure) = self.attempt(&endpoints).await else { continue };
             if failure.is_hqs_fork() {
                 // HQ saw it first: up to the newest receipt, both had the same.
                 let handle = &self.config.handle;
@@ -135,7 +140,7 @@ impl Link {
             tracing::warn!(code = failure.code(), %failure, ?wait, "no session with HQ");
             self.board.failed(&failure, self.pace.failures(), wait);
             tokio::select! {
-                () = stopped(&mut self.stop) => break,
+                () = held_back(&mut self.stop, &self.config.pauses) => {}
                 () = sleep(wait) => {}
                 Ok(()) = self.kicks.changed() => {}
                 () = moved(&self.config, &endpoints) => {}
@@ -144,13 +149,31 @@ impl Link {
         self.board.down();
     }
 
-    /// One round over the endpoints, and the sessions from the first that answers. None: stop.
+    /// Waits while an operator holds the link back; false once it is to stop.
+    async fn goes_on(&mut self) -> bool {
+        let mut said = self.config.pauses.watch();
+        loop {
+            said.mark_unchanged();
+            if *self.stop.borrow() || self.stop.has_changed().is_err() {
+                return false;
+            }
+            let Some((pause, left_ms)) = self.config.pauses.current() else { return true };
+            self.board.paused(pause.until);
+            tokio::select! {
+                () = stopped(&mut self.stop) => {}
+                () = sleep(Duration::from_millis(left_ms)) => {}
+                _ = said.changed() => {}
+            }
+        }
+    }
+
+    /// One round over the endpoints, and the sessions from the first that answers. None: held back.
     async fn attempt(&mut self, endpoints: &[String]) -> Option<Failure> {
         let mut failure = Failure::Broken("no endpoint of HQ is configured".to_owned());
         for endpoint in endpoints {
             self.board.connecting(endpoint);
             let dialled = tokio::select! {
-                () = stopped(&mut self.stop) => return None,
+                () = held_back(&mut self.stop, &self.config.pauses) => return None,
                 dialled = dial_again_when_kicked(&self.config, endpoint, &mut self.kicks) => dialled,
             };
             match dialled {
@@ -161,7 +184,7 @@ impl Link {
         Some(failure)
     }
 
-    /// A session, and one more after each move of HQ's. None: stop.
+    /// A session, and one more after each move of HQ's. None: held back.
     async fn sessions(&mut self, mut line: Line, mut endpoints: Vec<String>) -> Option<Failure> {
         loop {
             match self.session(line, &endpoints).await? {
@@ -180,7 +203,7 @@ impl Link {
         }
     }
 
-    /// One session, and the end of its connection. None: stop.
+    /// One session, and the end of its connection. None: held back.
     async fn session(&mut self, line: Line, endpoints: &[String]) -> Option<Left> {
         let Self { config, board, kicks, stop, .. } = self;
         let connection = line.connection.clone();
@@ -193,7 +216,7 @@ impl Link {
             };
             let mut elsewhere = pin!(elsewhere(config, endpoints));
             tokio::select! {
-                () = stopped(stop) => None,
+                () = held_back(stop, &config.pauses) => None,
                 moved = &mut elsewhere => Some(Left::Moved(moved)),
                 ended = talk => {
                     // HQ ends a session for a newer connection, which may be this very one.
@@ -262,6 +285,22 @@ async fn dial_again_when_kicked(
 /// Returns once `stop` is true, or nobody is left to say so.
 async fn stopped(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
+}
+
+/// Returns once the link may not go on: it is to stop, or an operator pauses it.
+async fn held_back(stop: &mut watch::Receiver<bool>, pauses: &Pauses) {
+    let mut said = pauses.watch();
+    let paused = async {
+        while pauses.current().is_none() {
+            if said.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    };
+    tokio::select! {
+        () = stopped(stop) => {}
+        () = paused => {}
+    }
 }
 
 /// Returns when something else is in force. With nobody left to say so, never.

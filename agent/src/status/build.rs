@@ -1,14 +1,15 @@
 //! Facts in, document out: pure.
 
+use wasl_protocol::edition::StatusSettings;
 use wasl_protocol::id::Position;
 use wasl_protocol::units::{Seq, UnixMs};
 
 use super::document::{
     AgentStatus, ClockStatus, ConfigStatus, IdentityStatus, JournalStatus, LinkStatus,
-    OfficeStatus, Overall, RecordsStatus, Severity, Status, SyncStatus, Verified, Warning,
-    timestamp,
+    OfficeStatus, Overall, RecordsStatus, Severity, Status, SyncStatus, Thresholds, Verified,
+    Warning, timestamp,
 };
-use super::warnings::warnings;
+use super::warnings::{S_PER_DAY, WARMUP_MS, warnings, worked_s};
 use crate::config::{ConfigFacts, InForce};
 use crate::engine::{Facts, Refused};
 use crate::facts::{HttpFacts, LinkFacts, LinkPhase, config_word};
@@ -52,6 +53,8 @@ pub struct Clocks {
     pub fill_eta_s: Option<u64>,
     /// In how many seconds HQ will have everything.
     pub sync_eta_s: Option<u64>,
+    /// For how long the daemon has run, in milliseconds.
+    pub up_ms: u64,
 }
 
 /// The document.
@@ -64,15 +67,16 @@ pub fn build(known: &Known, told: &Told<'_>) -> Status {
     Status {
         schema: Status::SCHEMA.to_owned(),
         overall: overall(&warnings),
-        summary: summary(&warnings, facts, link),
+        summary: summary(&warnings, told),
         synced,
         safe_to_power_off: !failed,
         intake_open: facts.closed.is_none(),
         as_of: timestamp(clocks.now),
+        stopped_at: None,
         office: known.office.clone(),
         agent: known.agent.clone(),
         link: link_status(link),
-        sync: sync_status(facts, link, clocks),
+        sync: sync_status(told),
         records: RecordsStatus {
             total: facts.records,
             conflicts: facts.conflicts,
@@ -90,31 +94,51 @@ pub fn build(known: &Known, told: &Told<'_>) -> Status {
         config: config_status(told),
         identity: known.identity.clone(),
         clock: clock_status(told),
+        thresholds: Some(thresholds(&told.in_force.settings.status)),
         warnings,
     }
 }
 
 fn overall(warnings: &[Warning]) -> Overall {
     match warnings.iter().map(|w| w.severity).max() {
-        None => Overall::Ok,
+        None | Some(Severity::Info) => Overall::Ok,
         Some(Severity::Warn) => Overall::Warn,
         Some(Severity::Crit) => Overall::Crit,
     }
 }
 
-fn summary(warnings: &[Warning], facts: &Facts, link: &LinkFacts) -> String {
-    if let Some(worst) = warnings.first() {
-        let more = match warnings.len() - 1 {
+/// What is wrong, or how far the work is. What something else explains does not count again.
+fn summary(warnings: &[Warning], told: &Told<'_>) -> String {
+    let mut wrong =
+        warnings.iter().filter(|w| w.severity > Severity::Info && w.depends_on.is_empty());
+    if let Some(worst) = wrong.next() {
+        let more = match wrong.count() {
             0 => String::new(),
             n => format!(", and {n} more"),
         };
         return format!("{}{more}", worst.title);
     }
-    match (facts.backlog, link.state) {
+    let starting = match told.clocks.up_ms {
+        up_ms @ 0..WARMUP_MS => format!("starting: {} s; ", up_ms / 1000),
+        _ => String::new(),
+    };
+    let so_far = match (told.facts.backlog, told.link.state) {
         (0, LinkPhase::Up) => "HQ has everything".to_owned(),
         (0, _) => "HQ has everything that was written here; no link now".to_owned(),
         (n, LinkPhase::Up) => format!("syncing: {n} to go"),
         (n, _) => format!("no link now: {n} wait here, safe on disk"),
+    };
+    starting + &so_far
+}
+
+fn thresholds(limits: &StatusSettings) -> Thresholds {
+    Thresholds {
+        unacked_warn_s: limits.unacked_warn_s,
+        unacked_crit_s: limits.unacked_crit_s,
+        disk_warn_s: limits.disk_warn_days.saturating_mul(S_PER_DAY),
+        disk_crit_s: limits.disk_crit_days.saturating_mul(S_PER_DAY),
+        clock_warn_s: limits.clock_warn_s,
+        clock_crit_s: limits.clock_crit_s,
     }
 }
 
@@ -131,7 +155,8 @@ fn link_status(link: &LinkFacts) -> LinkStatus {
     }
 }
 
-fn sync_status(facts: &Facts, link: &LinkFacts, clocks: Clocks) -> SyncStatus {
+fn sync_status(told: &Told<'_>) -> SyncStatus {
+    let Told { facts, link, clocks, .. } = *told;
     let seq = |at: Option<Position>| at.map_or(Seq(0), |p| p.seq);
     SyncStatus {
         journal: facts.journals.last().map(|(id, _)| *id),
@@ -142,6 +167,7 @@ fn sync_status(facts: &Facts, link: &LinkFacts, clocks: Clocks) -> SyncStatus {
         backlog_bytes: facts.backlog_bytes,
         blobs_pending: 0, // no entry of this version names a blob
         oldest_unacked_at: facts.oldest_unacked_at.map(timestamp),
+        oldest_unacked_work_s: facts.oldest_unacked_at.map(|at| worked_s(told, at)),
         last_ack_at: facts.last_ack_at.map(timestamp),
         eta_s: clocks.sync_eta_s,
         held: facts.held,

@@ -3,12 +3,13 @@
 use wasl_protocol::edition::{Phase, Serial};
 
 use super::build::Told;
-use super::document::{Severity, Warning, timestamp};
-use super::table::ago;
-use super::warnings::{S_PER_DAY, severity, warning};
+use super::codes;
+use super::document::{Severity, timestamp};
+use super::table::{ago, minute};
+use super::warnings::{Found, S_PER_DAY, severity};
 
 /// What is built in runs although editions have stood here: even the last good one was lost.
-pub(super) fn config_safe(told: &Told<'_>) -> Option<Warning> {
+pub(super) fn config_safe(told: &Told<'_>) -> Option<Found> {
     if !is_lost(told) {
         return None;
     }
@@ -20,9 +21,7 @@ pub(super) fn config_safe(told: &Told<'_>) -> Option<Warning> {
         "edition {floor} stood here and cannot be put in force{why}: what is built in runs, and \
         enrolling goes on"
     );
-    let (title, action) =
-        ("the config was lost", "check the disk, then ask headquarters for a new edition");
-    Some(warning("config-safe", Severity::Crit, title, text, action))
+    Some(Found::new(&codes::CONFIG_SAFE, Severity::Crit, text))
 }
 
 fn is_lost(told: &Told<'_>) -> bool {
@@ -30,7 +29,7 @@ fn is_lost(told: &Told<'_>) -> bool {
 }
 
 /// The last edition that was tried did not stand.
-pub(super) fn config_rolled_back(told: &Told<'_>) -> Option<Warning> {
+pub(super) fn config_rolled_back(told: &Told<'_>) -> Option<Found> {
     let attempt = told.config.state.attempt.as_ref()?;
     let Phase::RolledBack { to, code, message } = &attempt.phase else { return None };
     if is_lost(told) {
@@ -38,15 +37,11 @@ pub(super) fn config_rolled_back(told: &Told<'_>) -> Option<Warning> {
     }
     let to = if *to == Serial::BUILT_IN { "what is built in".into() } else { format!("{to}") };
     let text = format!("edition {} went back to {to}: {message} ({code})", attempt.serial);
-    let action = "nothing here: headquarters sees it, and sends a newer edition";
-    let title = "a new config was rolled back";
-    let mut w = warning("config-rolled-back", Severity::Warn, title, text, action);
-    w.since = Some(timestamp(attempt.since));
-    Some(w)
+    Some(Found::new(&codes::CONFIG_ROLLED_BACK, Severity::Warn, text).since(attempt.since))
 }
 
 /// There is a link, and HQ says nothing new.
-pub(super) fn config_stale(told: &Told<'_>) -> Option<Warning> {
+pub(super) fn config_stale(told: &Told<'_>) -> Option<Found> {
     let (silent_s, limits) = (told.config.silent_up_s, &told.in_force.settings.config);
     let severity = severity(
         silent_s,
@@ -54,18 +49,17 @@ pub(super) fn config_stale(told: &Told<'_>) -> Option<Warning> {
         |s| s > limits.stale_crit_days.saturating_mul(S_PER_DAY),
     )?;
     let text = format!("nothing new in {} during which the link was up", ago(silent_s));
-    let (title, action) =
-        ("headquarters has said nothing new for long", "call headquarters: `wasl-hq status`");
-    let mut w = warning("config-stale", severity, title, text, action);
-    w.since = told.config.news_at.map(timestamp);
-    Some(w)
+    let found = Found::new(&codes::CONFIG_STALE, severity, text);
+    Some(match told.config.news_at {
+        Some(at) => found.since(at),
+        None => found,
+    })
 }
 
 /// The operator takes no edition.
-pub(super) fn config_held(told: &Told<'_>) -> Option<Warning> {
+pub(super) fn config_held(told: &Told<'_>) -> Option<Found> {
     let hold = told.config.state.hold.as_ref().filter(|hold| told.clocks.now < hold.until)?;
-    let until = timestamp(hold.until);
+    let until = minute(timestamp(hold.until));
     let text = format!("no edition from headquarters is taken before {until}");
-    let action = "see why: `wasl config show`; end it: `wasl config unhold`";
-    Some(warning("config-held", Severity::Warn, "the config is held", text, action))
+    Some(Found::new(&codes::CONFIG_HELD, Severity::Warn, text))
 }

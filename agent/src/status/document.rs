@@ -27,6 +27,8 @@ pub enum Overall {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
+    /// Somebody has work to do, and the office is well.
+    Info,
     /// Wants attention.
     Warn,
     /// Wants attention now.
@@ -51,6 +53,9 @@ pub struct Status {
     pub intake_open: bool,
     /// When this was so.
     pub as_of: Timestamp,
+    /// When the daemon was stopped by whoever may; null while it runs, and where it died.
+    #[serde(default)]
+    pub stopped_at: Option<Timestamp>,
     /// Which office.
     pub office: OfficeStatus,
     /// The daemon.
@@ -69,8 +74,28 @@ pub struct Status {
     pub identity: IdentityStatus,
     /// Our clock against HQ's.
     pub clock: ClockStatus,
-    /// What is wrong, the worst first.
+    /// From when on something is wrong; null in what an older daemon left.
+    #[serde(default)]
+    pub thresholds: Option<Thresholds>,
+    /// What is wrong, the worst first, each followed by what it explains.
     pub warnings: Vec<Warning>,
+}
+
+/// From when on something is wrong, by the edition in force.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Thresholds {
+    /// Warn once HQ has not had an entry, or a link, for this many seconds of working time.
+    pub unacked_warn_s: u64,
+    /// Critical once HQ has not had an entry for this many seconds of working time.
+    pub unacked_crit_s: u64,
+    /// Warn when the disk will be full within this many seconds.
+    pub disk_warn_s: u64,
+    /// Critical when the disk will be full within this many seconds.
+    pub disk_crit_s: u64,
+    /// Warn when our clock is off HQ's by more than this many seconds.
+    pub clock_warn_s: u64,
+    /// Critical when our clock is off HQ's by more than this many seconds.
+    pub clock_crit_s: u64,
 }
 
 /// Which office.
@@ -135,6 +160,9 @@ pub struct SyncStatus {
     pub blobs_pending: u64,
     /// When the oldest entry that HQ has not was written.
     pub oldest_unacked_at: Option<Timestamp>,
+    /// For how many seconds of working time it has waited.
+    #[serde(default)]
+    pub oldest_unacked_work_s: Option<u64>,
     /// When HQ's last receipt came.
     pub last_ack_at: Option<Timestamp>,
     /// In how many seconds HQ will have everything, at the pace of the last minute.
@@ -232,11 +260,11 @@ pub struct ClockStatus {
 /// Something that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Warning {
-    /// A constant word.
+    /// A constant word: `wasl explain CODE`.
     pub code: String,
     /// How bad.
     pub severity: Severity,
-    /// Since when.
+    /// Since when; null only in what an older daemon left.
     pub since: Option<Timestamp>,
     /// What, in few words.
     pub title: String,
@@ -244,6 +272,9 @@ pub struct Warning {
     pub text: String,
     /// What to do next.
     pub action: String,
+    /// The codes of those warnings here that explain it: it ends when they end.
+    #[serde(default)]
+    pub depends_on: Vec<String>,
 }
 
 impl Status {
@@ -257,5 +288,10 @@ impl Status {
         self.summary = summary;
         self.intake_open = false;
         self
+    }
+
+    /// Did the daemon go down by itself, or close its door before it went?
+    pub fn died(&self) -> bool {
+        self.stopped_at.is_none() || !self.intake_open
     }
 }

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use serde::Deserialize;
 use wasl_protocol::units::UnixMs;
 
 use super::document::{Status, Verified};
@@ -31,6 +32,22 @@ pub enum StatusFileError {
     /// None was ever written.
     #[error("the daemon is stopped, and has left no status.json in {}", .0.display())]
     None(PathBuf),
+    /// It may not be read by this user.
+    #[error("{}: cannot be read: {why}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        why: io::Error,
+    },
+    /// Another version of Wasl wrote it.
+    #[error("{}: another version wrote it: {schema:?}", path.display())]
+    OtherVersion {
+        /// The file.
+        path: PathBuf,
+        /// What it says that it is.
+        schema: String,
+    },
     /// It does not read.
     #[error("{}: not a status of this version: {why}", path.display())]
     Malformed {
@@ -39,6 +56,30 @@ pub enum StatusFileError {
         /// Why.
         why: serde_json::Error,
     },
+}
+
+/// A document that this version does not read.
+#[derive(Debug, thiserror::Error)]
+pub enum NotAStatus {
+    /// Another version wrote it: what it says that it is.
+    #[error("another version wrote it: {0:?}")]
+    OtherVersion(String),
+    /// It does not read.
+    #[error("not a status of this version: {0}")]
+    Malformed(#[from] serde_json::Error),
+}
+
+/// The document in `text`, if this version wrote it or could have.
+pub fn read_status(text: &[u8]) -> Result<Status, NotAStatus> {
+    #[derive(Deserialize)]
+    struct Header {
+        schema: String,
+    }
+    let Header { schema } = serde_json::from_slice(text)?;
+    if schema != Status::SCHEMA {
+        return Err(NotAStatus::OtherVersion(schema));
+    }
+    Ok(serde_json::from_slice(text)?)
 }
 
 /// Where the daemon of `dir` writes it: in the runtime folder that the service manager names, else
@@ -76,9 +117,15 @@ pub fn newest(dir: &Path, now: UnixMs) -> Result<(Status, i64), StatusFileError>
     let mut newest: Option<Status> = None;
     for folder in [Some(dir.to_owned()), runtime(dir)].into_iter().flatten() {
         let path = folder.join(FILE);
-        let Ok(text) = std::fs::read(&path) else { continue };
-        let status: Status = serde_json::from_slice(&text)
-            .map_err(|why| StatusFileError::Malformed { path, why })?;
+        let text = match std::fs::read(&path) {
+            Ok(text) => text,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
+            Err(why) => return Err(StatusFileError::Unreadable { path, why }),
+        };
+        let status = read_status(&text).map_err(|why| match why {
+            NotAStatus::OtherVersion(schema) => StatusFileError::OtherVersion { path, schema },
+            NotAStatus::Malformed(why) => StatusFileError::Malformed { path, why },
+        })?;
         if newest.as_ref().is_none_or(|n| n.as_of < status.as_of) {
             newest = Some(status);
         }

@@ -5,10 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
+use wasl_protocol::units::MonoMs;
 
 use super::build::{Clocks, Known, Told, build};
 use super::document::Status;
 use super::file::{WRITTEN_EVERY_MS, last_verified, write};
+use super::since::FirstSeen;
 use super::trend::Trend;
 use crate::config::{ConfigFacts, InForce};
 use crate::engine::Facts;
@@ -37,13 +39,17 @@ pub struct Reporter {
     dir: PathBuf,
     sources: Sources,
     world: World,
+    started: MonoMs,
     trend: Mutex<Trend>,
+    first_seen: Mutex<FirstSeen>,
 }
 
 impl Reporter {
     /// A reporter of what these tell, and of what was verified in `dir`.
     pub fn new(known: Known, dir: PathBuf, sources: Sources, world: World) -> Self {
-        Self { known, dir, sources, world, trend: Mutex::default() }
+        let started = world.clock.mono();
+        let (trend, first_seen) = (Mutex::default(), Mutex::default());
+        Self { known, dir, sources, world, started, trend, first_seen }
     }
 
     /// The document as of now.
@@ -60,6 +66,7 @@ impl Reporter {
                 now: self.world.clock.unix(),
                 fill_eta_s: trend.fill_eta_s(mono, &facts),
                 sync_eta_s: trend.sync_eta_s(mono, &facts),
+                up_ms: mono.since_ms(self.started),
             }
         };
         let told = Told {
@@ -71,17 +78,22 @@ impl Reporter {
             verified: verified.as_ref(),
             clocks,
         };
-        build(&self.known, &told)
+        let mut status = build(&self.known, &told);
+        self.first_seen.lock().unwrap_or_else(PoisonError::into_inner).fill(&mut status);
+        status
     }
 
     /// Writes the document to `path` every few seconds until `stop` says true, and once more then.
     pub async fn keep(&self, path: &Path, mut stop: watch::Receiver<bool>) {
         loop {
             self.note();
-            if let Err(why) = write(&*self.world.disk, path, &self.status()) {
+            let stops = *stop.borrow();
+            let mut status = self.status();
+            status.stopped_at = stops.then_some(status.as_of);
+            if let Err(why) = write(&*self.world.disk, path, &status) {
                 tracing::warn!(path = %path.display(), %why, "the status file cannot be written");
             }
-            if *stop.borrow() {
+            if stops {
                 return;
             }
             tokio::select! {

@@ -1,11 +1,12 @@
-//! The document for people: the verdict, seven lines, and then only what is wrong and what to do.
+//! The document for people: the verdict, six lines, and then only what is wrong and what to do.
 
 use std::fmt::Write as _;
 
 use jiff::Timestamp;
 use wasl_protocol::edition::Serial;
 
-use super::document::{ConfigStatus, LinkStatus, Overall, Severity, Status};
+use super::document::{ClockStatus, ConfigStatus, LinkStatus, Overall, Severity, Status, Warning};
+use super::facts::facts;
 use crate::facts::LinkPhase;
 
 /// How a terminal wants it.
@@ -17,44 +18,94 @@ pub enum Style {
     Coloured,
 }
 
-/// The table, as of `now`.
-pub fn table(status: &Status, now: Timestamp, style: Style) -> String {
-    let office = &status.office;
+/// How the document is shown.
+#[derive(Clone, Copy, Debug)]
+pub struct Look {
+    /// When it is shown: ages count from here.
+    pub now: Timestamp,
+    /// In colour? What no live daemon tells never is.
+    pub style: Style,
+    /// How many columns a line may have.
+    pub columns: usize,
+    /// Every fact too?
+    pub full: bool,
+}
+
+/// The document as text.
+pub fn table(status: &Status, look: Look) -> String {
+    let live = status.overall != Overall::Unknown;
+    // What was left behind is shown as it was then.
+    let (now, style) = if live { (look.now, look.style) } else { (status.as_of, Style::Plain) };
+    let look = Look { now, style, ..look };
     let (word, colour) = verdict(status.overall);
+    let office = &status.office;
     let names = format!("{} ({}, {})", office.name_en, office.id, office.name_ar);
-    let mut out = format!(
-        "{}  {}: {}\n",
-        paint(word, style, colour),
-        harmless(&names),
-        harmless(&status.summary)
-    );
+    let sentence = format!("{}: {}", apart(&harmless(&names)), harmless(&status.summary));
+    let mut out = String::new();
+    let lead = format!("{word}  ");
+    lay(&mut out, &lead, &sentence, look);
+    out = out.replacen(word, &paint(word, style, colour), 1);
     for (name, text) in [
         ("Link", link(&status.link, now)),
         ("Sync", sync(status, now)),
         ("Records", records(status)),
         ("Journal", journal(status)),
         ("Config", config(&status.config, now)),
-        ("Clock", clock(status)),
-        ("Agent", agent(status, now)),
+        ("Clock", clock(&status.clock, &status.link, now)),
     ] {
-        let _ = writeln!(out, "  {name:<9}{}", harmless(&text));
+        lay(&mut out, &format!("  {name:<9}"), &harmless(&text), look);
     }
-    for w in &status.warnings {
+    wrong(&mut out, &status.warnings, look);
+    if look.full {
+        out += &facts(status, now);
+    }
+    out
+}
+
+/// What is wrong, each with what follows from it, and what to do.
+fn wrong(out: &mut String, warnings: &[Warning], look: Look) {
+    const INDENT: &str = "      ";
+    for w in warnings {
         let (word, colour) = match w.severity {
             Severity::Crit => ("CRIT", RED),
             Severity::Warn => ("WARN", YELLOW),
+            Severity::Info => ("NOTE", GREEN),
         };
-        let _ = writeln!(
-            out,
-            "\n{}  {} [{}]: {}\n      -> {}",
-            paint(word, style, colour),
-            w.title,
-            w.code,
-            harmless(&w.text),
-            w.action
-        );
+        let since = w.since.map_or(String::new(), |at| format!(", for {}", age(at, look.now)));
+        let what = format!("{} [{}]{since}: {}", w.title, w.code, harmless(&w.text));
+        let painted = paint(word, look.style, colour);
+        if w.depends_on.is_empty() {
+            out.push('\n');
+            let mut told = String::new();
+            lay(&mut told, &format!("{word}  "), &what, look);
+            *out += &told.replacen(word, &painted, 1);
+            lay(out, &format!("{INDENT}-> "), &w.action, look);
+        } else {
+            let mut told = String::new();
+            lay(&mut told, &format!("{INDENT}so {word}  "), &what, look);
+            *out += &told.replacen(word, &painted, 1);
+        }
     }
-    out
+}
+
+/// One paragraph behind `lead`, broken between words, its further lines as far in.
+fn lay(out: &mut String, lead: &str, text: &str, look: Look) {
+    let indent = lead.chars().count();
+    let mut column = indent;
+    out.push_str(lead);
+    for (i, word) in text.split(' ').enumerate() {
+        let long = word.chars().filter(|c| *c != MARK).count();
+        if i > 0 && column + 1 + long > look.columns {
+            let _ = write!(out, "\n{:indent$}", "");
+            column = indent;
+        } else if i > 0 {
+            out.push(' ');
+            column += 1;
+        }
+        out.push_str(word);
+        column += long;
+    }
+    out.push('\n');
 }
 
 const GREEN: &str = "32";
@@ -95,14 +146,19 @@ fn link(link: &LinkStatus, now: Timestamp) -> String {
     if let Some(endpoint) = &link.endpoint {
         add(format!(", {endpoint}"));
     }
+    if let Some(last) = link.last_up_at.filter(|_| link.state != LinkPhase::Up) {
+        add(format!(", last up {} ago", age(last, now)));
+    }
     if let Some(rtt_ms) = link.rtt_ms.filter(|_| link.state == LinkPhase::Up) {
         add(format!(", round trip {rtt_ms} ms"));
     }
-    if let Some(next) = link.next_attempt_at.filter(|_| link.state != LinkPhase::Up) {
-        add(format!(", next attempt in {}", age(now, next)));
+    match link.next_attempt_at.filter(|_| link.state != LinkPhase::Up) {
+        Some(end) if link.state == LinkPhase::Paused => add(format!(" until {}", minute(end))),
+        Some(next) => add(format!(", next attempt in {}", age(now, next))),
+        None => {}
     }
     if let Some(error) = link.last_error.as_ref().filter(|_| link.state != LinkPhase::Up) {
-        add(format!(" ({})", error.text));
+        add(format!(" ({}: {})", error.code, error.text));
     }
     text
 }
@@ -117,7 +173,7 @@ fn sync(status: &Status, now: Timestamp) -> String {
     if s.backlog_records > 0 {
         let _ = write!(text, ", {} to send", bytes(s.backlog_bytes));
     }
-    if let Some(eta_s) = s.eta_s.filter(|_| s.backlog_records > 0) {
+    if let Some(eta_s) = s.eta_s.filter(|_| s.backlog_records > 0 && status.link.rtt_ms.is_some()) {
         let _ = write!(text, ", done in {}", ago(eta_s));
     }
     match s.last_ack_at {
@@ -131,8 +187,7 @@ fn sync(status: &Status, now: Timestamp) -> String {
 
 fn records(status: &Status) -> String {
     let r = &status.records;
-    let text = format!("{}, {} in conflict", thousands(r.total), thousands(r.conflicts));
-    if r.conflicts > 0 { text + " (see them: `wasl conflict list`)" } else { text }
+    format!("{}, {} in conflict", thousands(r.total), thousands(r.conflicts))
 }
 
 fn journal(status: &Status) -> String {
@@ -172,29 +227,24 @@ fn config(config: &ConfigStatus, now: Timestamp) -> String {
     text
 }
 
-fn clock(status: &Status) -> String {
-    match status.clock.offset_ms {
-        None => "not compared with HQ's yet".to_owned(),
-        Some(ms) if ms.unsigned_abs() < 1000 => format!("{} ms from HQ's", ms.unsigned_abs()),
-        Some(ms) => {
+/// Clocks are compared when a session begins.
+fn clock(clock: &ClockStatus, link: &LinkStatus, now: Timestamp) -> String {
+    let Some(ms) = clock.offset_ms else { return "not compared with HQ's yet".to_owned() };
+    let off = match ms.unsigned_abs() {
+        ms @ 0..1000 => format!("{ms} ms from HQ's"),
+        off => {
             let way = if ms > 0 { "ahead of" } else { "behind" };
-            format!("{} {way} HQ's", ago(ms.unsigned_abs() / 1000))
+            format!("{} {way} HQ's", ago(off / 1000))
         }
+    };
+    match (link.state, link.since, link.last_up_at) {
+        (LinkPhase::Up, Some(since), _) => format!("{off}, compared {} ago", age(since, now)),
+        (_, _, Some(last)) => format!("{off} when HQ was last heard, {} ago", age(last, now)),
+        _ => off,
     }
 }
 
-fn agent(status: &Status, now: Timestamp) -> String {
-    let a = &status.agent;
-    format!(
-        "wasl {}, process {}, started {} ago; told {} ago",
-        a.version,
-        a.pid,
-        age(a.started_at, now),
-        age(status.as_of, now)
-    )
-}
-
-fn age(then: Timestamp, now: Timestamp) -> String {
+pub(super) fn age(then: Timestamp, now: Timestamp) -> String {
     let s = now.as_second().saturating_sub(then.as_second());
     ago(s.max(0).unsigned_abs())
 }
@@ -232,6 +282,20 @@ fn thousands(n: u64) -> String {
         text.push(digit);
     }
     text
+}
+
+/// A moment to the minute, in UTC.
+pub(super) fn minute(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%MZ").to_string()
+}
+
+/// LEFT-TO-RIGHT MARK: no text turns the direction of what stands beyond it.
+const MARK: char = '\u{200e}';
+
+/// Text that may be Arabic, to stand beside other text that may be: a terminal that turns the
+/// direction of one would else turn both as a whole, and they would change places.
+pub fn apart(text: &str) -> String {
+    if text.is_ascii() { text.to_owned() } else { format!("{MARK}{text}{MARK}") }
 }
 
 /// Takes out what could steer a terminal or turn the text round.

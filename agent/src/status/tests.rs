@@ -10,6 +10,8 @@ use crate::facts::{HttpFacts, LinkError, LinkFacts, LinkPhase};
 use crate::settings::Tighten;
 
 mod config; // what is wrong with the config
+mod states; // every state an office can be in, and what check says of it
+mod table; // what people see
 
 const S: i64 = 1000;
 const HOUR: i64 = 3600 * S;
@@ -28,6 +30,7 @@ struct World {
     http: HttpFacts,
     fill_eta_s: Option<u64>,
     verified: Option<Verified>,
+    up_ms: u64,
 }
 
 fn at(seq: u64) -> Position {
@@ -75,7 +78,8 @@ fn well() -> World {
     let config =
         ConfigFacts { state: stood(7), desired: Some(Serial(7)), ..ConfigFacts::default() };
     let http = HttpFacts::default();
-    World { known, facts, link, config, in_force, http, fill_eta_s: None, verified: None }
+    let (fill_eta_s, verified, up_ms) = (None, None, 50 * 3_600_000);
+    World { known, facts, link, config, in_force, http, fill_eta_s, verified, up_ms }
 }
 
 /// Where an office is whose edition has stood.
@@ -92,7 +96,8 @@ fn step(serial: u64, phase: Phase) -> Step {
 }
 
 fn status(world: &World) -> Status {
-    let clocks = Clocks { now: NOW, fill_eta_s: world.fill_eta_s, sync_eta_s: Some(0) };
+    let (fill_eta_s, up_ms) = (world.fill_eta_s, world.up_ms);
+    let clocks = Clocks { now: NOW, fill_eta_s, sync_eta_s: Some(0), up_ms };
     let World { known, facts, link, config, in_force, http, verified, .. } = world;
     let verified = verified.as_ref();
     build(known, &Told { facts, link, config, in_force, http, verified, clocks })
@@ -240,14 +245,79 @@ fn held_and_refused_entries_and_newer_records_warn_and_say_what_to_do() {
 }
 
 #[test]
-fn conflicts_are_counted_and_the_table_says_how_to_see_them() {
+fn conflicts_are_counted_and_are_work_for_people_not_an_illness() {
     let mut world = well();
     world.facts.conflicts = 2;
     let status = status(&world);
     assert_eq!((status.records.conflicts, status.overall), (2, Overall::Ok));
-    let told = table(&status, timestamp(NOW), Style::Plain);
-    let row = "  Records  1,344, 2 in conflict (see them: `wasl conflict list`)\n";
-    assert!(told.contains(row), "{told}");
+    assert_eq!(status.summary, "HQ has everything");
+    assert_eq!(wrong(|w| w.facts.conflicts = 2), only("conflicts", Severity::Info));
+}
+
+#[test]
+fn what_something_else_explains_comes_behind_it_and_does_not_count_again() {
+    let mut world = well();
+    world.link.state = LinkPhase::Backoff;
+    world.link.last_up_at = Some(before(30 * HOUR));
+    (world.facts.backlog, world.facts.oldest_unacked_at) = (3, Some(before(30 * HOUR)));
+    world.facts.held = 1;
+    let told = status(&world);
+    let order: Vec<_> = told.warnings.iter().map(|w| (w.code.as_str(), w.severity)).collect();
+    // The link only warns, but for its sake HQ has not had anything for a day.
+    let want =
+        [("link-down", Severity::Warn), ("unacked", Severity::Crit), ("held", Severity::Warn)];
+    assert_eq!(order, want);
+    assert_eq!(told.warnings[1].depends_on, ["link-down"]);
+    assert!(told.warnings[0].depends_on.is_empty() && told.warnings[2].depends_on.is_empty());
+    assert_eq!(told.overall, Overall::Crit);
+    assert_eq!(told.summary, "the link to HQ is down, and 1 more");
+}
+
+#[test]
+fn nothing_cries_in_the_first_minute_but_what_time_cannot_mend() {
+    let starting = |harm: &dyn Fn(&mut World)| {
+        let mut world = well();
+        harm(&mut world);
+        world.up_ms = WARMUP_MS - 1;
+        status(&world)
+    };
+    let by_time = starting(&|w| {
+        w.link.state = LinkPhase::Backoff;
+        (w.link.last_up_at, w.link.clock_offset_ms) = (None, Some(3600 * S));
+        (w.facts.backlog, w.facts.oldest_unacked_at) = (3, Some(before(30 * HOUR)));
+        (w.fill_eta_s, w.config.silent_up_s) = (Some(1), 31 * DAY_S);
+        w.http.wanted = "127.0.0.1:8780".parse().ok();
+    });
+    assert_eq!((by_time.overall, by_time.warnings.len()), (Overall::Ok, 0));
+    assert_eq!(by_time.summary, "starting: 59 s; no link now: 3 wait here, safe on disk");
+    assert_eq!(by_time.clock.trust, "off");
+    for harm in [
+        (|w: &mut World| w.facts.closed = Some(Refused::Poisoned)) as fn(&mut World),
+        |w| w.facts.closed = Some(Refused::DiskFull),
+        |w| w.facts.fork = Some(Seq(7)),
+        |w| w.link.state = LinkPhase::Refused,
+        |w| w.verified = Some(Verified { at: timestamp(NOW), result: "byte 7".to_owned() }),
+    ] {
+        assert_eq!(starting(&harm).overall, Overall::Crit);
+    }
+}
+
+#[test]
+fn since_is_remembered_while_a_warning_is_told_and_no_longer() {
+    let mut seen = since::FirstSeen::default();
+    let mut told_at = |held: u64, at: i64| {
+        let mut world = well();
+        world.facts.held = held;
+        let mut status = status(&world);
+        status.as_of = timestamp(UnixMs(NOW.0 + at));
+        seen.fill(&mut status);
+        status.warnings.first().map(|w| w.since.unwrap())
+    };
+    let at = |ms: i64| Some(timestamp(UnixMs(NOW.0 + ms)));
+    assert_eq!([told_at(1, S), told_at(1, 9 * S)], [at(S), at(S)]);
+    assert_eq!([told_at(0, 10 * S), told_at(1, 11 * S)], [None, at(11 * S)]);
+    // A clock that was set back does not make a warning begin in the future.
+    assert_eq!(told_at(1, -HOUR), at(-HOUR));
 }
 
 #[test]
@@ -279,65 +349,6 @@ fn the_document_has_the_promised_fields_and_comes_back() {
 }
 
 #[test]
-fn the_table_is_a_verdict_and_seven_lines() {
-    let now = timestamp(UnixMs(NOW.0 + 2 * S));
-    let told = table(&status(&well()), now, Style::Plain);
-    let want = "\
-OK  Suq Al-Shuyukh (suq-al-shuyukh, سوق الشيوخ): HQ has everything
-  Link     up for 3 h, hq.example:4433, round trip 612 ms
-  Sync     HQ has 1,345 of 1,345 entries; last receipt 42 s ago
-  Records  1,344, 0 in conflict
-  Journal  4.0 MiB, 34.0 GiB free, slowest syncs 0.4 ms
-  Config   edition 7, committed, came 60 min ago
-  Clock    80 ms from HQ's
-  Agent    wasl 0.1.0, process 4711, started 2 days ago; told 2 s ago
-";
-    assert_eq!(told, want);
-}
-
-#[test]
-fn the_table_adds_what_is_wrong_and_what_to_do() {
-    let mut world = well();
-    world.link.state = LinkPhase::Backoff;
-    world.link.since = Some(before(5 * HOUR));
-    world.link.last_up_at = world.link.since;
-    world.link.next_attempt_at = Some(UnixMs(NOW.0 + 30 * S));
-    let text = "nobody answers".to_owned();
-    world.link.last_error = Some(LinkError { code: "timeout".into(), text });
-    (world.facts.backlog, world.facts.backlog_bytes) = (300, 150_000);
-    (world.facts.stored, world.facts.last_ack_at) = (Some(at(1045)), None);
-    world.facts.oldest_unacked_at = Some(before(5 * HOUR));
-    let told = table(&status(&world), timestamp(NOW), Style::Plain);
-    let want = "\
-WARNING  Suq Al-Shuyukh (suq-al-shuyukh, سوق الشيوخ): HQ has not had everything for long, and 1 more
-  Link     waiting to try again for 5 h, hq.example:4433, next attempt in 30 s (nobody answers)
-  Sync     HQ has 1,045 of 1,345 entries, 146.5 KiB to send, done in 0 s; no receipt yet
-  Records  1,344, 0 in conflict
-  Journal  4.0 MiB, 34.0 GiB free, slowest syncs 0.4 ms
-  Config   edition 7, committed, came 60 min ago
-  Clock    80 ms from HQ's
-  Agent    wasl 0.1.0, process 4711, started 2 days ago; told 0 s ago
-
-WARN  HQ has not had everything for long [unacked]: 300 entries wait, the oldest for 5 h of working time; they are safe on this disk only
-      -> bring the link up, then `wasl sync`
-
-WARN  the link to HQ is down [link-down]: down for 5 h of working time: nobody answers
-      -> check the modem or the antenna
-";
-    assert_eq!(told, want);
-}
-
-#[test]
-fn a_name_cannot_steer_the_terminal_and_colour_is_only_on_request() {
-    let mut world = well();
-    world.known.office.name_en = "Nasr\u{1b}[2J\u{202e}".into();
-    let plain = table(&status(&world), timestamp(NOW), Style::Plain);
-    assert!(!plain.contains('\u{1b}') && !plain.contains('\u{202e}'), "{plain}");
-    let coloured = table(&status(&well()), timestamp(NOW), Style::Coloured);
-    assert!(coloured.starts_with("\u{1b}[1;32mOK\u{1b}[0m  Suq"), "{coloured}");
-}
-
-#[test]
 fn a_stopped_daemons_last_word_is_unknown() {
     let dir = tempfile::tempdir().unwrap();
     assert!(matches!(newest(dir.path(), NOW), Err(StatusFileError::None(_))));
@@ -352,4 +363,8 @@ fn a_stopped_daemons_last_word_is_unknown() {
     assert_eq!((told.overall, told.intake_open), (Overall::Unknown, false));
     std::fs::write(&path, "{").unwrap();
     assert!(matches!(newest(dir.path(), NOW), Err(StatusFileError::Malformed { .. })));
+    std::fs::write(&path, r#"{"schema":"wasl.status/2","overall":{"word":"ok"}}"#).unwrap();
+    let refused = newest(dir.path(), NOW);
+    assert!(matches!(refused, Err(StatusFileError::OtherVersion { schema, .. })
+        if schema == "wasl.status/2"));
 }

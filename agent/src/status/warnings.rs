@@ -1,17 +1,24 @@
-//! What is wrong, and what to do: each warning from the facts that show it.
+//! What is wrong: each warning from the facts that show it. What it means and what to do stands in
+//! `codes`.
 
+use jiff::Timestamp;
 use wasl_protocol::units::UnixMs;
 
 use super::build::{Known, Told};
+use super::codes::{self, Code};
 use super::config::{config_held, config_rolled_back, config_safe, config_stale};
 use super::document::{Severity, Verified, Warning, timestamp};
-use super::table::{ago, bytes};
+use super::table::{ago, bytes, minute};
 use crate::engine::{Facts, Refused};
 use crate::facts::{LinkFacts, LinkPhase};
 
 pub(super) const S_PER_DAY: u64 = 86_400;
 
-/// All that is wrong, the worst first.
+/// A daemon that has run for less does not tell what only time can tell, in milliseconds: the link
+/// is still coming up, the clock may still be set.
+pub const WARMUP_MS: u64 = 60_000;
+
+/// All that is wrong: the worst first, each followed by what it explains.
 pub(super) fn warnings(known: &Known, told: &Told<'_>) -> Vec<Warning> {
     let Told { facts, link, .. } = *told;
     let all = [
@@ -19,6 +26,7 @@ pub(super) fn warnings(known: &Known, told: &Told<'_>) -> Vec<Warning> {
         damaged(told.verified),
         fork(facts),
         refused(link),
+        paused(link),
         disk(told),
         unacked(told),
         link_down(known, told),
@@ -31,79 +39,107 @@ pub(super) fn warnings(known: &Known, told: &Told<'_>) -> Vec<Warning> {
         held(facts),
         refused_entries(facts),
         newer(facts),
+        conflicts(facts),
     ];
-    let mut all: Vec<_> = all.into_iter().flatten().collect();
-    all.sort_by_key(|w| std::cmp::Reverse(w.severity));
-    all
+    let starting = told.clocks.up_ms < WARMUP_MS;
+    let told = all.into_iter().flatten().filter(|found| !(starting && found.code.by_time));
+    in_order(told.collect())
 }
 
-pub(super) fn warning(
-    code: &str,
+/// A code that shows, and how.
+pub(super) struct Found {
+    code: &'static Code,
     severity: Severity,
-    title: &str,
     text: String,
-    action: &str,
-) -> Warning {
-    let (code, title, action) = (code.to_owned(), title.to_owned(), action.to_owned());
-    Warning { code, severity, since: None, title, text, action }
+    since: Option<Timestamp>,
 }
 
-fn closed(facts: &Facts) -> Option<Warning> {
-    let (code, title, text, action) = match facts.closed.as_ref()? {
+impl Found {
+    pub(super) fn new(code: &'static Code, severity: Severity, text: String) -> Self {
+        Self { code, severity, text, since: None }
+    }
+
+    pub(super) fn since(self, at: UnixMs) -> Self {
+        Self { since: Some(timestamp(at)), ..self }
+    }
+
+    fn warning(self, depends_on: Vec<String>) -> Warning {
+        let Self { code, severity, text, since } = self;
+        let [code, title, action] = [code.code, code.title, code.action].map(str::to_owned);
+        Warning { code, severity, since, title, text, action, depends_on }
+    }
+}
+
+/// What nothing else explains, the worst first, each followed by what it explains. It counts as bad
+/// as the worst of these.
+fn in_order(found: Vec<Found>) -> Vec<Warning> {
+    let there: Vec<&str> = found.iter().map(|f| f.code.code).collect();
+    let causes = |f: &Found| -> Vec<&'static str> {
+        f.code.depends_on.iter().copied().filter(|cause| there.contains(cause)).collect()
+    };
+    let (roots, explained): (Vec<_>, Vec<_>) =
+        found.into_iter().partition(|f| causes(f).is_empty());
+    let mut groups: Vec<Vec<Found>> = roots.into_iter().map(|root| vec![root]).collect();
+    for f in explained {
+        let mut groups = groups.iter_mut();
+        let group = groups.find(|group| causes(&f).contains(&group[0].code.code));
+        group.expect("what explains a cause explains what it causes: a test of the codes").push(f);
+    }
+    let worst = |group: &Vec<Found>| group.iter().map(|f| f.severity).max();
+    groups.sort_by_key(|group| std::cmp::Reverse(worst(group)));
+    let told = groups.into_iter().flatten().map(|f| (causes(&f), f));
+    told.map(|(causes, f)| f.warning(causes.into_iter().map(str::to_owned).collect())).collect()
+}
+
+fn closed(facts: &Facts) -> Option<Found> {
+    let (code, text) = match facts.closed.as_ref()? {
         Refused::DiskFull => (
-            "disk-full",
-            "the disk is full: no enrollment is taken",
+            &codes::DISK_FULL,
             format!("{} are free; intake reopens by itself", bytes(facts.free_bytes)),
-            "free some space on the journal's disk",
         ),
         Refused::Poisoned => (
-            "journal-failed",
-            "the journal's disk failed: no enrollment is taken",
+            &codes::JOURNAL_FAILED,
             "a write failed, so nothing after it is believed; what was answered is safe".to_owned(),
-            "check the disk, then restart the daemon",
         ),
-        _ => (
-            "intake-closed",
-            "no enrollment is taken",
-            "the daemon is stopping".to_owned(),
-            "start the daemon again",
-        ),
+        _ => (&codes::INTAKE_CLOSED, "the daemon is stopping".to_owned()),
     };
-    Some(warning(code, Severity::Crit, title, text, action))
+    Some(Found::new(code, Severity::Crit, text))
 }
 
-fn damaged(verified: Option<&Verified>) -> Option<Warning> {
-    let verified = verified.filter(|v| v.result != Verified::OK)?;
-    let (title, text) = ("the journal is damaged", verified.result.clone());
-    let action = "leave the data dir as it is, copy it aside, and call headquarters";
-    let mut w = warning("verify-failed", Severity::Crit, title, text, action);
-    w.since = Some(verified.at);
-    Some(w)
+fn damaged(verified: Option<&Verified>) -> Option<Found> {
+    let Verified { at, result } = verified.filter(|v| v.result != Verified::OK)?;
+    let found = Found::new(&codes::VERIFY_FAILED, Severity::Crit, result.clone());
+    Some(Found { since: Some(*at), ..found })
 }
 
-fn fork(facts: &Facts) -> Option<Warning> {
+fn fork(facts: &Facts) -> Option<Found> {
     let common = facts.fork?;
-    Some(warning(
-        "fork",
-        Severity::Crit,
-        "HQ has another history of this journal",
-        format!("both agree up to entry {common} only: this data dir was restored or copied"),
-        "leave both copies as they are and call headquarters",
-    ))
+    let text =
+        format!("both agree up to entry {common} only: this data dir was restored or copied");
+    Some(Found::new(&codes::FORK, Severity::Crit, text))
 }
 
-fn refused(link: &LinkFacts) -> Option<Warning> {
+fn refused(link: &LinkFacts) -> Option<Found> {
     if link.state != LinkPhase::Refused {
         return None;
     }
     let text = link.last_error.as_ref().map_or("HQ gave no reason".to_owned(), |e| e.text.clone());
-    let (title, action) = ("HQ refuses this office", "call headquarters: `wasl-hq office show ID`");
-    let mut w = warning("refused", Severity::Crit, title, text, action);
-    w.since = link.since.map(timestamp);
-    Some(w)
+    let found = Found::new(&codes::REFUSED, Severity::Crit, text);
+    Some(Found { since: link.since.map(timestamp), ..found })
 }
 
-fn disk(told: &Told<'_>) -> Option<Warning> {
+fn paused(link: &LinkFacts) -> Option<Found> {
+    if link.state != LinkPhase::Paused {
+        return None;
+    }
+    let until = link.next_attempt_at.map(timestamp);
+    let until = until.map_or(String::new(), |until| format!(" until {}", minute(until)));
+    let text = format!("nothing is sent{until}; enrolling goes on");
+    let found = Found::new(&codes::PAUSED, Severity::Warn, text);
+    Some(Found { since: link.since.map(timestamp), ..found })
+}
+
+fn disk(told: &Told<'_>) -> Option<Found> {
     let (left_s, limits) = (told.clocks.fill_eta_s?, &told.in_force.settings.status);
     let severity = severity(
         left_s,
@@ -111,11 +147,10 @@ fn disk(told: &Told<'_>) -> Option<Warning> {
         |s| s < limits.disk_crit_days.saturating_mul(S_PER_DAY),
     )?;
     let text = format!("{} are free: full in {}", bytes(told.facts.free_bytes), ago(left_s));
-    let action = "free some space on the journal's disk, or move the data dir to a larger one";
-    Some(warning("disk-runway", severity, "the disk will soon be full", text, action))
+    Some(Found::new(&codes::DISK_RUNWAY, severity, text))
 }
 
-fn unacked(told: &Told<'_>) -> Option<Warning> {
+fn unacked(told: &Told<'_>) -> Option<Found> {
     let (oldest, limits) = (told.facts.oldest_unacked_at?, &told.in_force.settings.status);
     let waited_s = worked_s(told, oldest);
     let severity =
@@ -125,15 +160,12 @@ fn unacked(told: &Told<'_>) -> Option<Warning> {
         told.facts.backlog,
         ago(waited_s)
     );
-    let title = "HQ has not had everything for long";
-    let mut w = warning("unacked", severity, title, text, "bring the link up, then `wasl sync`");
-    w.since = Some(timestamp(oldest));
-    Some(w)
+    Some(Found::new(&codes::UNACKED, severity, text).since(oldest))
 }
 
-fn link_down(known: &Known, told: &Told<'_>) -> Option<Warning> {
+fn link_down(known: &Known, told: &Told<'_>) -> Option<Found> {
     let link = told.link;
-    if matches!(link.state, LinkPhase::Up | LinkPhase::Refused) {
+    if matches!(link.state, LinkPhase::Up | LinkPhase::Refused | LinkPhase::Paused) {
         return None;
     }
     let started_at = UnixMs(known.agent.started_at.as_millisecond());
@@ -144,13 +176,10 @@ fn link_down(known: &Known, told: &Told<'_>) -> Option<Warning> {
     }
     let why = link.last_error.as_ref().map_or(String::new(), |e| format!(": {}", e.text));
     let text = format!("down for {} of working time{why}", ago(down_s));
-    let (title, action) = ("the link to HQ is down", "check the modem or the antenna");
-    let mut w = warning("link-down", Severity::Warn, title, text, action);
-    w.since = Some(timestamp(down_since));
-    Some(w)
+    Some(Found::new(&codes::LINK_DOWN, Severity::Warn, text).since(down_since))
 }
 
-fn clock(told: &Told<'_>) -> Option<Warning> {
+fn clock(told: &Told<'_>) -> Option<Found> {
     let (offset_ms, limits) = (told.link.clock_offset_ms?, &told.in_force.settings.status);
     let off_s = offset_ms.unsigned_abs() / 1000;
     let severity = severity(
@@ -160,43 +189,34 @@ fn clock(told: &Told<'_>) -> Option<Warning> {
     )?;
     let way = if offset_ms > 0 { "ahead of" } else { "behind" };
     let text = format!("{} {way} HQ's; enrolling and syncing go on", ago(off_s));
-    let action = "set the clock, or switch on time synchronisation";
-    Some(warning("clock-off", severity, "the clock is off", text, action))
+    Some(Found::new(&codes::CLOCK_OFF, severity, text))
 }
 
-fn http_closed(told: &Told<'_>) -> Option<Warning> {
+fn http_closed(told: &Told<'_>) -> Option<Found> {
     let at = told.http.wanted.filter(|at| told.http.served != Some(*at))?;
     let why = told.http.why.as_deref().unwrap_or("not tried yet");
     let text = format!("{at}: {why}; enrolling over the socket goes on, and it is tried again");
-    let action = "see what has that address (`ss -ltnp`), or have headquarters name another";
-    Some(warning("http-closed", Severity::Warn, "HTTP is not served", text, action))
+    Some(Found::new(&codes::HTTP_CLOSED, Severity::Warn, text))
 }
 
-fn held(facts: &Facts) -> Option<Warning> {
-    if facts.held == 0 {
-        return None;
-    }
+fn held(facts: &Facts) -> Option<Found> {
     let text = format!("{} stored at HQ and not applied", facts.held);
-    let (title, action) = ("HQ holds entries back", "see why and what to do: `wasl held list`");
-    Some(warning("held", Severity::Warn, title, text, action))
+    (facts.held > 0).then(|| Found::new(&codes::HELD, Severity::Warn, text))
 }
 
-fn refused_entries(facts: &Facts) -> Option<Warning> {
-    if facts.refused == 0 {
-        return None;
-    }
+fn refused_entries(facts: &Facts) -> Option<Found> {
     let text = format!("{} that do not count, by a decision of HQ's staff", facts.refused);
-    let (title, action) = ("HQ has refused entries", "see the reasons: `wasl held list`");
-    Some(warning("refused-entries", Severity::Warn, title, text, action))
+    (facts.refused > 0).then(|| Found::new(&codes::REFUSED_ENTRIES, Severity::Warn, text))
 }
 
-fn newer(facts: &Facts) -> Option<Warning> {
-    if facts.read_only == 0 {
-        return None;
-    }
-    let (title, action) = ("a newer version writes what this one cannot read", "update the agent");
+fn newer(facts: &Facts) -> Option<Found> {
     let text = format!("{} kept as HQ sent them, not to be changed here", facts.read_only);
-    Some(warning("newer", Severity::Warn, title, text, action))
+    (facts.read_only > 0).then(|| Found::new(&codes::NEWER, Severity::Warn, text))
+}
+
+fn conflicts(facts: &Facts) -> Option<Found> {
+    let text = format!("{} wait for a decision; every value is kept", facts.conflicts);
+    (facts.conflicts > 0).then(|| Found::new(&codes::CONFLICTS, Severity::Info, text))
 }
 
 pub(super) fn severity(
@@ -212,7 +232,7 @@ pub(super) fn severity(
 }
 
 /// The working time since `from`, in seconds. Without working hours every hour counts.
-fn worked_s(told: &Told<'_>, from: UnixMs) -> u64 {
+pub(super) fn worked_s(told: &Told<'_>, from: UnixMs) -> u64 {
     let to = told.clocks.now;
     let ms = match &told.in_force.settings.working_hours {
         Some(hours) => hours.between_ms(from, to),

@@ -55,7 +55,9 @@ impl Office {
         let handle = engine::start(&world, &identity, config, &mut |_| {}).unwrap().handle;
         let credentials = Credentials::new(&identity.transport_secret(), hq.key()).unwrap();
         let configured = sample::start(&world, &dir, &handle, reach(&credentials)).await;
+        let pauses = crate::pause::Pauses::open(&world, &dir);
         let config = LinkConfig {
+            pauses: pauses.clone(),
             world,
             handle: handle.clone(),
             office: "nasr".parse().unwrap(),
