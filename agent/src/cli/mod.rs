@@ -9,6 +9,7 @@ mod siblings; // values in conflict, side by side
 mod check; // wasl check
 mod config; // wasl config
 mod conflict; // wasl conflict
+mod doctor; // wasl doctor
 mod edit; // wasl record set and void
 mod enroll; // wasl enroll
 mod explain; // wasl explain
@@ -21,6 +22,7 @@ mod receipt; // wasl record receipt
 mod pause; // wasl pause and wasl resume
 mod record; // wasl record
 mod retire; // wasl retire
+mod schemas; // the JSON Schemas of the documents
 mod run; // wasl run
 mod status; // wasl status
 mod wait; // wasl wait and wasl sync
@@ -32,6 +34,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 pub use failure::{Exit, Failure};
+pub use schemas::schemas;
 
 /// Where an installation is, unless told otherwise: where the unit file puts it.
 const DATA_DIR: &str = "/var/lib/wasl";
@@ -87,6 +90,8 @@ enum Command {
     Check,
     /// Say what a code means, why it comes, and what to do
     Explain(explain::Args),
+    /// Look for what is wrong with this machine, and say what to do
+    Doctor,
     /// Try the link now and wait until headquarters has everything
     Sync(wait::SyncArgs),
     /// Hold the link back for a time; enrolling goes on
@@ -133,6 +138,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Status(args) => status::status(place, &args),
         Command::Check => return check::check(place),
         Command::Explain(args) => explain::explain(place, &args),
+        Command::Doctor => doctor::doctor(place),
         Command::Sync(args) => wait::sync(place, &args),
         Command::Pause(args) => pause::pause(place, &args),
         Command::Resume => pause::resume(place),

@@ -245,7 +245,7 @@ impl Log {
 }
 
 /// What a log leaves free on its disk, so that the view, receipts and reads go on.
-const RESERVE_BYTES: u64 = 16 * 1024 * 1024;
+pub const RESERVE_BYTES: u64 = 16 * 1024 * 1024;
 
 /// How much of the buffer is kept from turn to turn.
 const PENDING_KEPT_BYTES: usize = 256 * 1024;
