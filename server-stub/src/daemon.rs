@@ -4,13 +4,14 @@
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
 use sd_notify::NotifyState;
-use tokio::net::UnixListener;
+use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, timeout};
@@ -18,6 +19,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use crate::console::{Console, Live};
 use crate::gateway::{Gateway, GatewayConfig, GatewayError, Sessions};
 use crate::habit::Hour;
+use crate::metrics;
 use crate::registry::{HqKeys, RegistryError};
 use crate::seam::World;
 use crate::settings::{Settings, SettingsError};
@@ -82,9 +84,13 @@ pub fn socket_path(dir: &Path) -> Result<PathBuf, DaemonError> {
     Ok(path)
 }
 
-/// Runs HQ on a data dir until it is told to stop by SIGTERM or SIGINT. When it accepts, one line
-/// of JSON with its addresses goes to `ready`.
-pub async fn run(dir: &Path, world: World, mut ready: impl Write) -> Result<(), DaemonError> {
+/// Runs HQ on a data dir until it is told to stop by SIGTERM or SIGINT; what is only looked at is
+/// shown at `http` too. When it accepts, one line of JSON with its addresses goes to `ready`.
+pub async fn run(
+    dir: &Path,
+    http: Option<SocketAddr>,
+    (world, mut ready): (World, impl Write),
+) -> Result<(), DaemonError> {
     let path = socket_path(dir)?;
     let settings = Settings::load(dir)?;
     let keys = HqKeys::load(dir)?;
@@ -94,12 +100,17 @@ pub async fn run(dir: &Path, world: World, mut ready: impl Write) -> Result<(), 
     let gateway = Gateway::bind(settings.listen, &keys, &world)?;
     let quic = gateway.address();
     let socket = bind(&path).map_err(at(&path))?;
+    let shown = listen(http).await?;
+    let http = shown.as_ref().and_then(|shown| shown.local_addr().ok());
     let sessions = Sessions::default();
     let running = Running {
         started_at: world.clock.unix(),
         endpoint: settings.public.unwrap_or_else(|| quic.to_string()),
         sessions: sessions.clone(),
+        limits: settings.status,
     };
+    let exposed =
+        metrics::Sources { store: store.clone(), world: world.clone(), running: running.clone() };
     let live = Some(Live { running, hq: keys.transport_key() });
     let console = Console { store: store.clone(), world: world.clone(), live };
     let (stop, stopping) = watch::channel(false);
@@ -109,6 +120,12 @@ pub async fn run(dir: &Path, world: World, mut ready: impl Write) -> Result<(), 
         world.clone(),
         stopping.clone(),
     ));
+    let textfile = (settings.metrics.textfile, stopping.clone());
+    let exposing = tokio::spawn(async move {
+        if let (Some(path), stop) = textfile {
+            exposed.keep(&path, stop).await;
+        }
+    });
     let habits = tokio::spawn(watch_habits(
         store.clone(),
         sessions.clone(),
@@ -117,8 +134,10 @@ pub async fn run(dir: &Path, world: World, mut ready: impl Write) -> Result<(), 
     ));
     let config = GatewayConfig { world, store: store.clone(), keys, sessions };
     let gateway = tokio::spawn(gateway.serve(config, stopping.clone()));
+    let showing = shown.map(|shown| tokio::spawn(console.clone().show(shown, stopping.clone())));
     let console = tokio::spawn(console.serve(socket, stopping));
-    let addresses = serde_json::json!({"ready": true, "quic": quic.to_string(), "socket": path});
+    let addresses =
+        serde_json::json!({"ready": true, "quic": quic.to_string(), "socket": path, "http": http});
     writeln!(ready, "{addresses}").and_then(|()| ready.flush()).map_err(at(dir))?;
     notify(NotifyState::Ready);
     tracing::info!(%quic, epoch = %store.epoch(), "HQ accepts");
@@ -126,16 +145,27 @@ pub async fn run(dir: &Path, world: World, mut ready: impl Write) -> Result<(), 
     notify(NotifyState::Stopping);
     tracing::info!("HQ stops");
     stop.send_replace(true);
-    let (rollouts, habits) = (rollouts.await, habits.await);
+    let (rollouts, habits, exposing) = (rollouts.await, habits.await, exposing.await);
     if gateway.await.is_err()
         || rollouts.is_err()
         || habits.is_err()
+        || exposing.is_err()
         || matches!(timeout(LAST_COMMANDS, console).await, Ok(Err(_)))
     {
         tracing::error!("a part of HQ had ended before");
     }
+    if let Some(showing) = showing {
+        let _ = timeout(LAST_COMMANDS, showing).await;
+    }
     store.close().await;
     fs::remove_file(&path).map_err(at(&path))
+}
+
+/// Opens HTTP for what is only looked at.
+async fn listen(http: Option<SocketAddr>) -> Result<Option<TcpListener>, DaemonError> {
+    let Some(http) = http else { return Ok(None) };
+    let opened = TcpListener::bind(http).await;
+    Ok(Some(opened.map_err(|source| DaemonError::Io { path: http.to_string().into(), source })?))
 }
 
 /// Tells the store once a second who is connected, so that a rollout goes on.

@@ -20,6 +20,56 @@ pub struct Settings {
     /// Where offices find HQ, `host:port`; none: where it listens.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub public: Option<String>,
+    /// From where on something is wrong.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub status: StatusSettings,
+    /// Where the metrics are kept for a monitoring system.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub metrics: MetricsSettings,
+}
+
+/// `[metrics]`: where they are kept for a monitoring system.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MetricsSettings {
+    /// A file for `node_exporter`'s textfile collector, which reads what ends in `.prom`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub textfile: Option<PathBuf>,
+}
+
+fn is_default<T: Default + PartialEq>(section: &T) -> bool {
+    *section == T::default()
+}
+
+/// `[status]`: from where on something is wrong, and how bad.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StatusSettings {
+    /// How long after its start HQ tells nothing that only time can tell, in seconds.
+    pub warm_up_s: u32,
+    /// From how many records in conflict on that is a warning.
+    pub conflicts_warn: u64,
+    /// Below how many MiB free on the database's disk that is a warning.
+    pub disk_warn_mib: u64,
+    /// Below how many it is critical.
+    pub disk_crit_mib: u64,
+    /// From how many seconds on an office's clock is off.
+    pub clock_warn_s: u64,
+    /// From how many on that is a warning.
+    pub clock_crit_s: u64,
+}
+
+impl Default for StatusSettings {
+    fn default() -> Self {
+        Self {
+            warm_up_s: 60,
+            conflicts_warn: 50,
+            disk_warn_mib: 2048,
+            disk_crit_mib: 256,
+            clock_warn_s: 30,
+            clock_crit_s: 300,
+        }
+    }
 }
 
 /// Settings that cannot be used. Whose fault: the operator's. What now: stop until mended.
@@ -47,6 +97,11 @@ pub enum SettingsError {
 }
 
 impl Settings {
+    /// What an installation that listens there has if nobody sets anything else.
+    pub fn at(listen: SocketAddr) -> Self {
+        Self { listen, public: None, status: StatusSettings::default() }
+    }
+
     /// The settings in a data dir.
     pub fn load(dir: &Path) -> Result<Self, SettingsError> {
         let path = dir.join(FILE);
@@ -79,7 +134,9 @@ mod tests {
     fn settings_come_back_and_a_mistyped_name_is_refused_with_its_line() {
         let dir = tempfile::tempdir().unwrap();
         let listen = "127.0.0.1:4433".parse().unwrap();
-        let settings = Settings { listen, public: Some("hq.example:4433".to_owned()) };
+        let public = Some("hq.example:4433".to_owned());
+        let status = StatusSettings { warm_up_s: 5, ..StatusSettings::default() };
+        let settings = Settings { public, status, ..Settings::at(listen) };
         settings.save(dir.path()).unwrap();
         assert_eq!(Settings::load(dir.path()).unwrap(), settings);
         std::fs::write(dir.path().join(FILE), "listen = \"127.0.0.1:1\"\npublik = \"x:1\"\n")

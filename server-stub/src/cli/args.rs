@@ -55,7 +55,24 @@ pub(super) enum Command {
     #[command(subcommand)]
     Journal(JournalCommand),
     /// How HQ and its offices are
-    Status,
+    Status(StatusOptions),
+    /// The monitoring plugin: one line; exit 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN
+    Check,
+    /// What a code in `status` means, why it comes, and what to do
+    Explain {
+        /// The word in brackets, such as office-late; without it all are listed
+        code: Option<String>,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct StatusOptions {
+    /// Show every column
+    #[arg(long)]
+    pub full: bool,
+    /// Show it again every two seconds
+    #[arg(long)]
+    pub watch: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -76,6 +93,9 @@ pub(super) struct Run {
     /// The database; `sqlite:` is the one in the data dir
     #[arg(long, value_name = "URL", default_value = super::run::SQLITE)]
     pub store: String,
+    /// Show the page, metrics and the status over HTTP there; loopback only
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub http: Option<SocketAddr>,
 }
 
 #[derive(Debug, Subcommand)]

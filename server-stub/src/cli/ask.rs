@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
@@ -12,12 +13,15 @@ use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
+use tokio::time::timeout;
 use wasl_protocol::units::UnixMs;
 
 use crate::console::{Console, Problem};
 use crate::daemon::socket_path;
 use crate::registry::HqKeys;
 use crate::seam::World;
+use crate::settings;
+use crate::status::Status;
 use crate::store::{DATABASE, Store};
 
 use super::failure::{AGAIN, FAILED, Failure, PERMISSION};
@@ -29,6 +33,9 @@ pub(super) struct Asker {
     world: World,
     json: bool,
 }
+
+/// How long HQ may take to say how it is. `check` has 5 s for everything.
+const STATUS_PATIENCE: Duration = Duration::from_secs(4);
 
 enum Door {
     Running(UnixStream),
@@ -92,32 +99,51 @@ impl Asker {
         self.call(request, Full::from(body)).await
     }
 
+    /// How HQ is; a stopped one says so in the document. One that hangs is given up soon.
+    pub async fn status(&self) -> Result<Status, Failure> {
+        let asked =
+            timeout(STATUS_PATIENCE, self.exchange(Request::get("/v1/status"), Full::default()));
+        let answer = asked.await.map_err(|_| {
+            let why = format!("it hangs: no answer within {} s", STATUS_PATIENCE.as_secs());
+            Failure::new(AGAIN, "HQ", why).help("`journalctl -u wasl-hq` may say why")
+        })?;
+        understood(&answer?)
+    }
+
+    /// Is nobody there on the socket of an installation?
+    pub async fn is_down(&self) -> bool {
+        let Ok(path) = socket_path(&self.dir) else { return false };
+        let nobody = |e: io::Error| {
+            matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused)
+        };
+        self.dir.join(settings::FILE).exists()
+            && UnixStream::connect(&path).await.is_err_and(nobody)
+    }
+
     async fn call<T: DeserializeOwned>(
         &self,
         request: Builder,
         body: Full<Bytes>,
     ) -> Result<T, Failure> {
+        let answer = self.exchange(request, body).await?;
+        if answer.of_the_database {
+            eprintln!("note: HQ is not running; this is what its database holds");
+        }
+        understood(&answer)
+    }
+
+    async fn exchange(&self, request: Builder, body: Full<Bytes>) -> Result<Answer, Failure> {
         let request = request
             .header(header::HOST, "wasl-hq")
             .header(header::CONTENT_TYPE, "application/json")
             .body(body)
             .expect("a path of ours is a URI, and a token a header");
         let reading = request.method() == Method::GET;
-        let (status, bytes) = match self.door().await? {
-            Door::Running(stream) => over(stream, request).await?,
-            Door::Stopped(console) => {
-                if reading {
-                    eprintln!("note: HQ is not running; this is what its database holds");
-                }
-                read(console.answer(request).await).await?
-            }
+        let (running, (status, bytes)) = match self.door().await? {
+            Door::Running(stream) => (true, over(stream, request).await?),
+            Door::Stopped(console) => (false, read(console.answer(request).await).await?),
         };
-        let garbled = |e| Failure::new(FAILED, "HQ's answer", e).help("versions may not fit");
-        if status.is_success() {
-            serde_json::from_slice(&bytes).map_err(garbled)
-        } else {
-            Err(serde_json::from_slice::<Problem>(&bytes).map_err(garbled)?.into())
-        }
+        Ok(Answer { status, bytes, of_the_database: reading && !running })
     }
 
     async fn door(&self) -> Result<Door, Failure> {
@@ -143,6 +169,23 @@ impl Asker {
         let path = self.dir.join(DATABASE);
         let store = Store::read_only(&path, &keys, self.world.clone()).await?;
         Ok(Console { store, world: self.world.clone(), live: None })
+    }
+}
+
+/// What the console said.
+struct Answer {
+    status: hyper::StatusCode,
+    bytes: Vec<u8>,
+    /// Was it read from the database of a stopped HQ?
+    of_the_database: bool,
+}
+
+fn understood<T: DeserializeOwned>(answer: &Answer) -> Result<T, Failure> {
+    let garbled = |e| Failure::new(FAILED, "HQ's answer", e).help("versions may not fit");
+    if answer.status.is_success() {
+        serde_json::from_slice(&answer.bytes).map_err(garbled)
+    } else {
+        Err(serde_json::from_slice::<Problem>(&answer.bytes).map_err(garbled)?.into())
     }
 }
 

@@ -62,6 +62,12 @@ impl Failure {
         eprintln!("note: {what}: {}", harmless(&self.text));
     }
 
+    /// All of it in one line.
+    pub fn line(&self) -> String {
+        let help = self.help.as_ref().map(|help| format!(" ({help})")).unwrap_or_default();
+        format!("{}{help}", self.text)
+    }
+
     /// Says it on stderr.
     pub fn tell(&self) -> ExitCode {
         eprintln!("error: {}", harmless(&self.text));

@@ -31,7 +31,7 @@ pub(super) async fn init(dir: &Path, init: &Init, world: &World) -> Result<(), F
     let (keys, secret) = HqKeys::generate(world);
     let store = Store::open(&dir.join(DATABASE), &keys, world.clone()).await?;
     store.close().await;
-    let settings = Settings { listen: init.listen, public: init.public.clone() };
+    let settings = Settings { public: init.public.clone(), ..Settings::at(init.listen) };
     if fs::exists(dir.join(crate::settings::FILE)).is_ok_and(|there| !there) {
         settings.save(dir)?;
     }

@@ -17,8 +17,11 @@ mod beside; // values side by side
 mod conflict; // conflict list, resolve
 mod held; // held list, show, release, refuse
 mod config; // config check, sign, push, status, history, revert, abort, export, schema
+mod schemas; // the JSON Schemas of the documents
 mod run; // the daemon
 mod status; // how it is
+mod check; // the same for monitoring systems
+mod explain; // what a code means
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -26,6 +29,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::seam::World;
+pub use schemas::schemas;
 use args::{Args, Command};
 use ask::Asker;
 use failure::{Failure, USAGE};
@@ -37,14 +41,21 @@ pub fn command() -> clap::Command {
 
 /// Runs `wasl-hq` with these arguments, the program's name first.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let args = match Args::try_parse_from(args) {
+    let words: Vec<OsString> = args.into_iter().collect();
+    let args = match Args::try_parse_from(&words) {
         Ok(args) => args,
         Err(e) => {
             // Nothing can be done about a closed stdout or stderr.
             let _ = e.print();
+            if e.use_stderr() && check::is_meant(&words) {
+                return check::misused();
+            }
             return ExitCode::from(if e.use_stderr() { USAGE } else { 0 });
         }
     };
+    if matches!(args.command, Command::Check) {
+        return check::check(&args.data_dir);
+    }
     match dispatch(args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.tell(),
@@ -73,7 +84,8 @@ async fn ask(asker: &Asker, command: Command) -> Result<(), Failure> {
         Command::Held(command) => held::held(asker, command).await,
         Command::Config(command) => config::config(asker, command).await,
         Command::Journal(command) => journal::journal(asker, command).await,
-        Command::Status => status::status(asker).await,
-        Command::Init(_) | Command::Run(_) => unreachable!("dispatched before"),
+        Command::Status(options) => status::status(asker, &options).await,
+        Command::Explain { code } => explain::explain(asker, code),
+        Command::Init(_) | Command::Run(_) | Command::Check => unreachable!("dispatched before"),
     }
 }

@@ -1,66 +1,228 @@
-//! `status`.
+//! `status`: a verdict, seven lines, the offices, and then only what is wrong and what to do.
 
-use crate::status::{OfficeStatus, Severity, Status, Warning};
+use std::fmt::Write as _;
+use std::io::{self, IsTerminal};
+use std::time::Duration;
 
-use super::ask::Asker;
-use super::failure::Failure;
-use super::table::{ago, facts, harmless, or_dash, table};
+use jiff::Timestamp;
 
-/// Shows how HQ and its offices are.
-pub(super) async fn status(asker: &Asker) -> Result<(), Failure> {
-    let status: Status = asker.get("/v1/status").await?;
-    asker.show(&status, people)
+use crate::status::{Freshness, OfficeState, OfficeStatus, Overall, Severity, Status, Warning};
+
+use super::args::StatusOptions;
+use super::ask::{Asker, print};
+use super::failure::{Failure, USAGE};
+use super::table::{ago, bytes, harmless, or_dash, paint, since, table, thousands};
+
+/// How often `--watch` looks.
+const WATCH: Duration = Duration::from_secs(2);
+
+/// What makes a terminal begin at its top.
+const TO_THE_TOP: &str = "\u{1b}[H";
+
+/// What makes it forget the rest of each line, and what lies below the last.
+const REST_OF_LINE: &str = "\u{1b}[K";
+const REST_OF_SCREEN: &str = "\u{1b}[J";
+
+const GREEN: &str = "32";
+const YELLOW: &str = "33";
+const RED: &str = "31";
+const MAGENTA: &str = "35";
+
+/// How it is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Style {
+    coloured: bool,
+    full: bool,
 }
 
-fn people(s: &Status) -> String {
-    let t = &s.totals;
-    let state = if s.running { "running" } else { "stopped" };
-    let head = facts(vec![
-        ("HQ", format!("{state}, version {}", s.version)),
-        ("endpoint", or_dash(s.endpoint.as_ref())),
-        ("started", if s.running { ago(s.started_at, s.as_of) } else { "-".to_owned() }),
-        ("epoch", s.epoch.to_string()),
-        ("offices", format!("{}, {} connected", t.offices, t.connected)),
-        ("records", format!("{}, {} in conflict", t.records, t.conflicts)),
-        ("entries held", t.held.to_string()),
-    ]);
-    let warnings: String = s.warnings.iter().map(wrong).collect();
-    if s.offices.is_empty() {
-        return format!("{head}\n\nNo offices yet: `wasl-hq office add ID` adds one.{warnings}");
+/// Shows how HQ and its offices are.
+pub(super) async fn status(asker: &Asker, options: &StatusOptions) -> Result<(), Failure> {
+    let terminal = io::stdout().is_terminal();
+    let coloured = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let style = Style { coloured, full: options.full };
+    if !options.watch {
+        let status = asker.status().await?;
+        return asker.show(&status, |s| people(s, style).trim_end().to_owned());
     }
+    if !terminal {
+        return Err(Failure::new(USAGE, "--watch", "this is not a terminal")
+            .help("call `wasl-hq status --json` as often as you like"));
+    }
+    loop {
+        let text = people(&asker.status().await?, style);
+        let lines = text.lines().map(|line| format!("{line}{REST_OF_LINE}\n"));
+        let lines: String = lines.collect();
+        print(&format!("{TO_THE_TOP}{lines}{REST_OF_SCREEN}"))?;
+        tokio::time::sleep(WATCH).await;
+    }
+}
+
+fn people(s: &Status, style: Style) -> String {
+    let (word, colour) = match s.overall {
+        Overall::Ok => ("OK", GREEN),
+        Overall::Warn => ("WARNING", YELLOW),
+        Overall::Crit => ("CRITICAL", RED),
+        Overall::Unknown => ("UNKNOWN", MAGENTA),
+    };
+    let word = paint(word, colour, style.coloured);
+    let mut out = format!("{word}  headquarters: {}\n", harmless(&s.summary));
+    for (name, text) in [
+        ("Offices", offices(s)),
+        ("Records", records(s)),
+        ("Held", held(s)),
+        ("Rollout", rollout(s)),
+        ("Database", database(s)),
+        ("Server", server(s)),
+    ] {
+        let _ = writeln!(out, "  {name:<10}{}", harmless(&text));
+    }
+    if s.offices.is_empty() {
+        out.push_str("\nNo offices yet: `wasl-hq office add ID` adds one.\n");
+    } else {
+        let rows = if style.full { every_column(s, style) } else { columns(s, style) };
+        let _ = write!(out, "\n{rows}\n");
+    }
+    for warning in &s.warnings {
+        out.push_str(&wrong(warning, s.as_of, style));
+    }
+    out
+}
+
+fn offices(s: &Status) -> String {
+    let t = &s.totals;
+    let words = Freshness::ALL.into_iter().filter_map(|word| {
+        let number = t.freshness.get(&word).copied().unwrap_or(0);
+        (number > 0).then(|| format!("{number} {}", word.as_str()))
+    });
+    let words: Vec<_> = words.collect();
+    let words = if words.is_empty() { String::new() } else { format!(": {}", words.join(", ")) };
+    format!("{}{words}; {} connected", t.offices, t.connected)
+}
+
+fn records(s: &Status) -> String {
+    let t = &s.totals;
+    let text = format!("{}, {} in conflict", thousands(t.records), thousands(t.conflicts));
+    if t.conflicts > 0 { text + " (see them: `wasl-hq conflict list`)" } else { text }
+}
+
+fn held(s: &Status) -> String {
+    let reasons: Vec<_> = s.held.iter().map(|(reason, n)| format!("{n} {reason}")).collect();
+    match s.totals.held {
+        0 => "nothing".to_owned(),
+        n => format!("{}: {} (`wasl-hq held list`)", thousands(n), reasons.join(", ")),
+    }
+}
+
+fn rollout(s: &Status) -> String {
+    let Some(r) = &s.rollout else { return "no edition was pushed".to_owned() };
+    let text = format!("edition {}, {}, {}", r.serial, r.stage, ago(Some(r.since), s.as_of));
+    format!("{text}; in force at {} of {} offices", r.in_force, s.totals.offices)
+}
+
+fn database(s: &Status) -> String {
+    let database = &s.database;
+    let (size, free) = (bytes(database.bytes), bytes(database.free_bytes));
+    format!("{size}, {free} free; epoch {}", s.epoch)
+}
+
+fn server(s: &Status) -> String {
+    let version = format!("wasl-hq {}", s.version);
+    match (&s.endpoint, s.pid) {
+        (Some(endpoint), Some(pid)) => {
+            let started = ago(s.started_at, s.as_of);
+            format!("{version}, process {pid}, started {started}, offices come to {endpoint}")
+        }
+        _ => format!("{version}, not running"),
+    }
+}
+
+/// What is known of an office, and how old that is: only what is fresh is coloured.
+fn word(o: &OfficeStatus, style: Style) -> String {
+    match (o.state, o.freshness) {
+        (OfficeState::Revoked, _) | (_, None) => "revoked".to_owned(),
+        (_, Some(Freshness::Fresh)) => paint("FRESH", GREEN, style.coloured),
+        (_, Some(word)) => word.as_str().to_owned(),
+    }
+}
+
+fn age(o: &OfficeStatus, now: Timestamp) -> String {
+    match (o.connected, o.freshness, o.last_seen) {
+        (true, ..) => "connected".to_owned(),
+        (_, _, None) => "never heard".to_owned(),
+        (_, Some(Freshness::Fresh), at) => format!("heard {}", ago(at, now)),
+        (_, _, at) => format!("last known, {}", ago(at, now)),
+    }
+}
+
+/// What fits into 80 columns.
+fn columns(s: &Status, style: Style) -> String {
     let row = |o: &OfficeStatus| {
         [
             o.id.to_string(),
-            if o.connected { "connected" } else { o.state.as_str() }.to_owned(),
-            ago(o.last_seen, s.as_of),
-            o.stored_seq.to_string(),
-            or_dash(o.backlog),
-            o.held.to_string(),
-            o.conflicts.to_string(),
-            o.records.to_string(),
+            word(o, style),
+            age(o, s.as_of),
+            or_dash(o.backlog.map(thousands)),
+            thousands(o.records),
+            o.name_ar.clone(),
+        ]
+    };
+    let headings = ["office", "is", "heard", "backlog", "records", "name"];
+    table(headings, s.offices.iter().map(row).collect())
+}
+
+/// All there is.
+fn every_column(s: &Status, style: Style) -> String {
+    let row = |o: &OfficeStatus| {
+        [
+            o.id.to_string(),
+            word(o, style),
+            age(o, s.as_of),
+            o.habit.as_ref().map_or("-".to_owned(), |habit| match habit.learnt {
+                true => habit.usual.clone(),
+                false => "not known yet".to_owned(),
+            }),
+            thousands(o.stored_seq.0),
+            or_dash(o.backlog.map(thousands)),
+            thousands(o.held),
+            thousands(o.conflicts),
+            thousands(o.records),
+            or_dash(o.rtt_ms.map(|ms| format!("{ms} ms"))),
+            or_dash(o.clock_offset_ms.map(|ms| format!("{:+} s", ms / 1000))),
+            or_dash(o.agent_version.as_ref()),
             o.name_ar.clone(),
         ]
     };
     let headings = [
         "office",
-        "state",
-        "last seen",
+        "is",
+        "heard",
+        "usually heard",
         "stored",
         "backlog",
         "held",
         "conflicts",
         "records",
+        "rtt",
+        "clock",
+        "agent",
         "name",
     ];
-    format!("{head}\n\n{}{warnings}", table(headings, s.offices.iter().map(row).collect()))
+    table(headings, s.offices.iter().map(row).collect())
 }
 
 /// What is wrong, and what to do.
-fn wrong(w: &Warning) -> String {
-    let word = match w.severity {
-        Severity::Info => "INFO",
-        Severity::Warn => "WARN",
-        Severity::Crit => "CRIT",
+fn wrong(w: &Warning, now: Timestamp, style: Style) -> String {
+    let (word, colour) = match w.severity {
+        Severity::Info => ("INFO", GREEN),
+        Severity::Warn => ("WARN", YELLOW),
+        Severity::Crit => ("CRIT", RED),
     };
-    harmless(&format!("\n\n{word}  {} [{}]: {}\n      -> {}", w.title, w.code, w.text, w.action))
+    let word = paint(word, colour, style.coloured);
+    let (title, text) = (harmless(&w.title), harmless(&w.text));
+    let mut out = format!("\n{word}  {title} [{}]: {text}{}\n", w.code, since(w.since, now));
+    let _ = match &w.depends_on[..] {
+        [] => writeln!(out, "      -> {}", harmless(&w.action)),
+        causes => writeln!(out, "      it may follow from {}", causes.join(", ")),
+    };
+    out
 }

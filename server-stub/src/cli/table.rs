@@ -87,6 +87,33 @@ pub(super) fn ago(at: Option<Timestamp>, now: Timestamp) -> String {
     }
 }
 
+/// ` (for 3 h)`, where it is known since when.
+pub(super) fn since(at: Option<Timestamp>, now: Timestamp) -> String {
+    let Some(at) = at else { return String::new() };
+    format!(" (for {})", ago(Some(at), now).trim_end_matches(" ago"))
+}
+
+/// A number that is easy to read: `1,344`.
+pub(super) fn thousands(n: u64) -> String {
+    let digits = n.to_string();
+    let groups: Vec<_> = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy).collect();
+    groups.join(",")
+}
+
+/// A size in its largest unit: `12.4 MiB`.
+pub(super) fn bytes(n: u64) -> String {
+    const UNITS: [(u64, &str); 3] = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+    match UNITS.iter().find(|(unit, _)| n >= *unit) {
+        Some((unit, name)) => format!("{}.{} {name}", n / unit, n % unit * 10 / unit),
+        None => format!("{n} bytes"),
+    }
+}
+
+/// A word in this colour, on a terminal that wants it.
+pub(super) fn paint(word: &str, colour: &str, coloured: bool) -> String {
+    if coloured { format!("\u{1b}[1;{colour}m{word}\u{1b}[0m") } else { word.to_owned() }
+}
+
 /// A fact that may not be known.
 pub(super) fn or_dash(fact: Option<impl ToString>) -> String {
     fact.map_or_else(|| "-".to_owned(), |f| f.to_string())

@@ -15,6 +15,7 @@ use wasl_protocol::units::UnixMs;
 use super::*;
 use crate::gateway::Sessions;
 use crate::registry::HqKeys;
+use crate::settings::StatusSettings;
 use crate::store::DATABASE;
 
 const HQ: TransportKey = TransportKey([8; 32]);
@@ -30,7 +31,8 @@ async fn console_and_keys(live: bool) -> (Console, HqKeys, TempDir) {
     let (keys, _) = HqKeys::generate(&world);
     let store = Store::open(&dir.path().join(DATABASE), &keys, world.clone()).await.unwrap();
     let endpoint = "hq.example:4433".to_owned();
-    let running = Running { started_at: UnixMs(0), endpoint, sessions: Sessions::default() };
+    let (sessions, limits) = (Sessions::default(), StatusSettings::default());
+    let running = Running { started_at: UnixMs(0), endpoint, sessions, limits };
     let live = live.then_some(Live { running, hq: HQ });
     (Console { store, world, live }, keys, dir)
 }

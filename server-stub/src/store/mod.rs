@@ -12,6 +12,7 @@ mod touched; // an edit at its place, a record while it is folded: no SQL
 mod fold; // entries into record states: no SQL
 mod rows; // what a fold needs and what it changed
 mod own; // HQ's own journal
+mod counts; // what is counted
 mod append; // compare-and-append, all in one transaction
 mod records; // record states
 mod feed; // what each office has yet to be sent
@@ -23,12 +24,15 @@ mod history; // a record's edits
 mod editions; // editions that HQ takes
 mod rollouts; // driven, and what each office is to be sent
 mod steps; // where its config steps leave each office
+mod disk; // how large the database is, and how much room it has
 mod heard; // in which hours HQ heard each office
 #[cfg(test)]
 mod tests; // the store's promises
 
 pub use append::{AppendError, Appended};
+pub use counts::{COMMIT_BOUNDS_NS, StoreCounts};
 pub use decide::DecideError;
+pub use disk::DiskFacts;
 pub use editions::{EditionFacts, PushError};
 pub use edits::EditError;
 pub use feed::FeedRun;

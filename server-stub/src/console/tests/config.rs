@@ -24,7 +24,8 @@ impl Fleet {
         let (keys, secret) = HqKeys::generate(&world);
         let store = Store::open(&dir.path().join(DATABASE), &keys, world.clone()).await.unwrap();
         let endpoint = "hq.example:4433".to_owned();
-        let running = Running { started_at: UnixMs(0), endpoint, sessions: Sessions::default() };
+        let (sessions, limits) = (Sessions::default(), StatusSettings::default());
+        let running = Running { started_at: UnixMs(0), endpoint, sessions, limits };
         let live = Some(Live { running, hq: HQ });
         let console = Console { store, world, live };
         for id in ["nasr", "rifai"] {

@@ -4,20 +4,22 @@ use wasl_protocol::edition::Serial;
 
 use crate::rollout::{OfficeRollout, RolloutFacts};
 
-use super::{Severity, Warning, count, warning};
+use super::super::codes;
+use super::super::document::{Severity, Warning};
+use super::{count, named, since, timestamp, warning};
 
 /// The words of a rollout that is over and has nothing to say.
 const OVER: [&str; 2] = ["COMPLETE", "SUPERSEDED"];
 
-/// How many offices a warning names.
-const NAMED: usize = 5;
+/// A rollout that waits for offices to come.
+const WAITING: &str = "PAUSED";
 
-/// What the newest rollout gives cause to say.
-pub(super) fn warnings(rollout: &RolloutFacts) -> Vec<Warning> {
+/// What the newest rollout gives cause to say. While HQ warms up offices are still coming back.
+pub(super) fn warnings(rollout: &RolloutFacts, warming_up: bool) -> Vec<Warning> {
     let refused: Vec<_> = rollout.offices.iter().filter(|o| went_back(o)).collect();
     let mut all = Vec::new();
-    if !OVER.contains(&&*rollout.stage) {
-        all.push(under_way(rollout));
+    if !OVER.contains(&&*rollout.stage) && !(warming_up && rollout.stage == WAITING) {
+        all.push(since(under_way(rollout), Some(timestamp(rollout.since))));
     }
     if !refused.is_empty() {
         all.push(refusals(&refused));
@@ -34,26 +36,18 @@ fn under_way(rollout: &RolloutFacts) -> Warning {
     let RolloutFacts { serial, stage, offices, .. } = rollout;
     let have = offices.iter().filter(|o| o.running == *serial).count() as u64;
     let text = format!("edition {serial}, {stage}: in force at {}", count(have, "office"));
-    let action = "`wasl-hq config status` shows every office";
-    let Some(why) = &rollout.stopped else {
-        let title = "an edition is being rolled out";
-        return warning("rollout", Severity::Info, title, text, action);
-    };
-    let title = "a rollout does not go on";
-    warning("rollout-stopped", Severity::Warn, title, format!("{text}; {why}"), action)
+    match &rollout.stopped {
+        None => warning(&codes::ROLLOUT, Severity::Info, text),
+        Some(why) => warning(&codes::ROLLOUT_STOPPED, Severity::Warn, format!("{text}; {why}")),
+    }
 }
 
 fn refusals(offices: &[&OfficeRollout]) -> Warning {
-    let named: Vec<_> = offices.iter().take(NAMED).filter_map(|o| refusal(o)).collect();
-    let more = offices.len().saturating_sub(NAMED);
-    let more = if more > 0 { format!(", and {more} more") } else { String::new() };
-    let text = format!("{}{more}", named.join(", "));
+    let told: Vec<_> = offices.iter().filter_map(|o| refusal(o)).collect();
     // With a floor and nothing but what is built in, even its last good edition failed there.
     let bare = |o: &&OfficeRollout| o.running == Serial::BUILT_IN && o.floor > Serial::BUILT_IN;
     let severity = if offices.iter().any(bare) { Severity::Crit } else { Severity::Warn };
-    let title = "offices did not keep the edition that they were sent";
-    let action = "`wasl-hq config status` says why; mend it, and push it with a higher serial";
-    warning("config-not-kept", severity, title, text, action)
+    warning(&codes::CONFIG_NOT_KEPT, severity, named(&told, ", "))
 }
 
 fn refusal(office: &OfficeRollout) -> Option<String> {
@@ -90,7 +84,7 @@ mod tests {
     fn told(stage: &str, stopped: Option<&str>, offices: Vec<OfficeRollout>) -> Vec<Warning> {
         let stopped = stopped.map(ToOwned::to_owned);
         let (serial, since, stage) = (Serial(2), UnixMs(0), stage.to_owned());
-        warnings(&RolloutFacts { serial, stage, since, stopped, now: false, offices })
+        warnings(&RolloutFacts { serial, stage, since, stopped, now: false, offices }, false)
     }
 
     #[test]
