@@ -120,12 +120,7 @@ pub async fn run(
         world.clone(),
         stopping.clone(),
     ));
-    let textfile = (settings.metrics.textfile, stopping.clone());
-    let exposing = tokio::spawn(async move {
-        if let (Some(path), stop) = textfile {
-            exposed.keep(&path, stop).await;
-        }
-    });
+    let exposing = tokio::spawn(keep(exposed, settings.metrics.textfile, stopping.clone()));
     let habits = tokio::spawn(watch_habits(
         store.clone(),
         sessions.clone(),
@@ -159,6 +154,13 @@ pub async fn run(
     }
     store.close().await;
     fs::remove_file(&path).map_err(at(&path))
+}
+
+/// Keeps the metrics in a file, where one is wanted.
+async fn keep(exposed: metrics::Sources, path: Option<PathBuf>, stop: watch::Receiver<bool>) {
+    if let Some(path) = path {
+        exposed.keep(&path, stop).await;
+    }
 }
 
 /// Opens HTTP for what is only looked at.

@@ -10,6 +10,8 @@ pub mod habit; // when HQ usually hears an office: pure
 pub mod store; // one SQL schema: journals, records, feed
 pub mod gateway; // QUIC: admit, join, pump
 pub mod status; // what ops see
+pub mod metrics; // what a monitoring system sees
+pub mod page; // the same for a browser, in Arabic and in English
 pub mod console; // HTTP on hq.sock for people's commands
 pub mod settings; // the settings file
 pub mod daemon; // the only place that spawns

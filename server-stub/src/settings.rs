@@ -99,7 +99,12 @@ pub enum SettingsError {
 impl Settings {
     /// What an installation that listens there has if nobody sets anything else.
     pub fn at(listen: SocketAddr) -> Self {
-        Self { listen, public: None, status: StatusSettings::default() }
+        Self {
+            listen,
+            public: None,
+            status: StatusSettings::default(),
+            metrics: MetricsSettings::default(),
+        }
     }
 
     /// The settings in a data dir.

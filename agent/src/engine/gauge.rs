@@ -90,7 +90,9 @@ mod tests {
     #[test]
     fn a_sync_is_counted_in_the_first_class_that_holds_it() {
         let mut gauge = Gauge::default();
-        [1, SYNC_BOUNDS_NS[0], SYNC_BOUNDS_NS[0] + 1, u64::MAX / 2].map(|ns| gauge.synced(ns));
+        for ns in [1, SYNC_BOUNDS_NS[0], SYNC_BOUNDS_NS[0] + 1, u64::MAX / 2] {
+            gauge.synced(ns);
+        }
         let SyncTimes { counts, sum_ns } = gauge.times();
         assert_eq!((counts[0], counts[1], counts[SYNC_BOUNDS_NS.len()]), (2, 1, 1));
         assert_eq!((counts.iter().sum::<u64>(), sum_ns), (4, u64::MAX / 2 + 500_002));

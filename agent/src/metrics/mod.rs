@@ -27,6 +27,7 @@ use crate::facts::{IntakeFacts, LinkState};
 use crate::seam::process_usage;
 use crate::status::Reporter;
 use office::Told;
+use textfile::{EVERY, Textfile};
 
 /// The ends of what the other rooms tell.
 pub struct Sources {
@@ -62,7 +63,14 @@ impl Sources {
 
     /// Keeps the file at `path` fresh until `stop` says true; then it goes, so that nobody takes old
     /// figures for new ones.
-    pub async fn keep(&self, path: &Path, stop: watch::Receiver<bool>) {
-        textfile::keep(path, || self.text(Format::Classic), stop).await;
+    pub async fn keep(&self, path: &Path, mut stop: watch::Receiver<bool>) {
+        let mut file = Textfile::at(path);
+        while !*stop.borrow() {
+            file.put(Ok(self.text(Format::Classic)));
+            let stopped = stop.wait_for(|stop| *stop);
+            if tokio::time::timeout(EVERY, stopped).await.is_ok() {
+                return;
+            }
+        }
     }
 }

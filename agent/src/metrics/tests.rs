@@ -63,8 +63,7 @@ pub(super) fn exposed(format: Format) -> String {
         waiting: 0,
     };
     let usage = Some(Usage { cpu_s: 0.25, resident_bytes: 20 << 20, open_files: 30 });
-    let told =
-        Told { status: &status, engine: &engine, link: &link, intake: &intake, usage };
+    let told = Told { status: &status, engine: &engine, link: &link, intake: &intake, usage };
     text(families(&told), format)
 }
 
@@ -110,8 +109,7 @@ fn what_is_not_known_is_not_a_number_and_not_zero() {
     status.clock.offset_ms = None;
     status.sync.oldest_unacked_at = None;
     let (engine, link, intake) = (Facts::default(), LinkFacts::default(), IntakeFacts::default());
-    let told =
-        Told { status: &status, engine: &engine, link: &link, intake: &intake, usage: None };
+    let told = Told { status: &status, engine: &engine, link: &link, intake: &intake, usage: None };
     let text = text(families(&told), Format::Classic);
     for series in ["wasl_clock_offset_seconds", "wasl_oldest_unacked_timestamp_seconds"] {
         assert_eq!(value(&text, series), "NaN", "{series}");
@@ -120,8 +118,17 @@ fn what_is_not_known_is_not_a_number_and_not_zero() {
 
 /// What each label may say at most: more would be a series for each of something unbounded.
 const LABELS: [&str; 11] = [
-    "office", "version", "severity", "code", "reason", "upto", "outcome", "direction", "which",
-    "le", "state",
+    "office",
+    "version",
+    "severity",
+    "code",
+    "reason",
+    "upto",
+    "outcome",
+    "direction",
+    "which",
+    "le",
+    "state",
 ];
 
 /// How many series one scrape may have: each costs the monitoring system memory for weeks.

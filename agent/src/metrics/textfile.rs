@@ -7,31 +7,40 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
-use tokio::sync::watch;
-
 /// How often the file is written: as often as Prometheus commonly asks.
-const EVERY: Duration = Duration::from_secs(15);
+pub(super) const EVERY: Duration = Duration::from_secs(15);
 
 /// The collector runs as another user.
 const MODE: u32 = 0o644;
 
-/// Writes `text` to `path` every few seconds until `stop` says true; then removes the file.
-pub(super) async fn keep(path: &Path, text: impl Fn() -> String, mut stop: watch::Receiver<bool>) {
-    let mut failed = false;
-    loop {
-        let written = replace(path, &text());
-        // Once is enough: it would be said every few seconds for as long as the folder is missing.
-        if let (Err(why), false) = (&written, failed) {
-            tracing::warn!(path = %path.display(), %why, "the metrics file cannot be written");
-        }
-        failed = written.is_err();
-        tokio::select! {
-            () = tokio::time::sleep(EVERY) => {}
-            _ = stop.wait_for(|stop| *stop) => break,
-        }
+/// A file that is kept while this is there, and removed with it: nobody takes old figures for new
+/// ones.
+pub(super) struct Textfile<'a> {
+    path: &'a Path,
+    failed: bool,
+}
+
+impl<'a> Textfile<'a> {
+    pub(super) fn at(path: &'a Path) -> Self {
+        Self { path, failed: false }
     }
-    // A file that is not there was never written, or somebody else has removed it.
-    let _ = fs::remove_file(path);
+
+    /// Replaces the file by this text, if there is one.
+    pub(super) fn put(&mut self, text: io::Result<String>) {
+        let written = text.and_then(|text| replace(self.path, &text));
+        // Once is enough: it would be said every few seconds for as long as the folder is missing.
+        if let (Err(why), false) = (&written, self.failed) {
+            tracing::warn!(path = %self.path.display(), %why, "the metrics file cannot be written");
+        }
+        self.failed = written.is_err();
+    }
+}
+
+impl Drop for Textfile<'_> {
+    fn drop(&mut self) {
+        // A file that is not there was never written, or somebody else has removed it.
+        let _ = fs::remove_file(self.path);
+    }
 }
 
 /// At every moment the old text or the new is there, whole. The collector reads `*.prom` only.
@@ -47,27 +56,24 @@ fn replace(path: &Path, text: &str) -> io::Result<()> {
 mod tests {
     use super::*;
 
-    #[tokio::test]
-    async fn the_file_is_there_for_others_to_read_while_the_daemon_runs_and_gone_after() {
+    #[test]
+    fn the_file_is_there_for_others_to_read_and_goes_with_the_daemon() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("wasl.prom");
-        let (stop, stops) = watch::channel(false);
-        let keeping = keep(&path, || "a 1\n".to_owned(), stops);
-        let looking = async {
-            tokio::task::yield_now().await;
-            assert_eq!(fs::read_to_string(&path).unwrap(), "a 1\n");
-            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, MODE);
-            stop.send_replace(true);
-        };
-        tokio::join!(keeping, looking);
+        let mut file = Textfile::at(&path);
+        file.put(Ok("a 1\n".to_owned()));
+        file.put(Err(io::ErrorKind::Other.into()));
+        assert_eq!(fs::read_to_string(&path).unwrap(), "a 1\n");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, MODE);
+        drop(file);
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
     }
 
-    #[tokio::test]
-    async fn a_folder_that_is_missing_stops_nothing() {
+    #[test]
+    fn a_folder_that_is_missing_stops_nothing() {
         let dir = tempfile::tempdir().unwrap();
-        let (stop, stops) = watch::channel(true);
-        keep(&dir.path().join("none/wasl.prom"), String::new, stops).await;
-        drop(stop);
+        let path = dir.path().join("none/wasl.prom");
+        Textfile::at(&path).put(Ok(String::new()));
+        assert!(!path.exists());
     }
 }

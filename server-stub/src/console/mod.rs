@@ -7,11 +7,13 @@
 mod config; // editions and their rollouts: push, watch, abort
 mod conflicts; // records in conflict
 mod edits; // what headquarters changes in a record
+mod exposed; // what a monitoring system sees
 mod held; // entries that are not applied: list, show, release, refuse
 mod offices; // add, list, show, token, revoke
 mod problem; // what a caller is told when something is refused
 mod receipts; // what citizens took home
 mod records; // states as HQ has them, and how they came about
+mod shown; // what is only looked at
 mod verify; // journals, walked from their start
 #[cfg(test)]
 mod tests; // the routes, without a socket
@@ -75,8 +77,7 @@ impl Console {
     fn router(self) -> Router {
         let record = DefaultBodyLimit::max(limits::POSTED_BYTES);
         let edition = DefaultBodyLimit::max(config::PUSH_BYTES);
-        Router::new()
-            .route("/v1/status", get(status))
+        shown::routes()
             .route("/v1/offices", get(offices::list).post(offices::add))
             .route("/v1/offices/{id}", get(offices::show))
             .route("/v1/offices/{id}/token", post(offices::token))

@@ -14,7 +14,10 @@ use super::limits;
 
 /// The live sessions, one for each office at most. Cheap to clone.
 #[derive(Clone, Debug, Default)]
-pub struct Sessions(Arc<Mutex<BTreeMap<OfficeId, Live>>>);
+pub struct Sessions {
+    live: Arc<Mutex<BTreeMap<OfficeId, Live>>>,
+    opened: Arc<Mutex<BTreeMap<OfficeId, u64>>>,
+}
 
 /// What there is to say of a live session.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,6 +72,11 @@ impl Sessions {
         facts.collect()
     }
 
+    /// How many sessions each office has opened since the start.
+    pub fn opened(&self) -> BTreeMap<OfficeId, u64> {
+        self.opened.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Takes a place for the office's connection. An older connection of the same office ends: the
     /// office itself may have come back from another address long before the old one times out.
     /// None: HQ is full.
@@ -88,12 +96,14 @@ impl Sessions {
                 now = %connection.remote_address(), "the office connected again");
             close(&older.connection, Bye::now(ByeCode::Replaced));
         }
+        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        *opened.entry(office.clone()).or_default() += 1;
         let (office, id) = (office.clone(), connection.stable_id());
         Some(Seat { sessions: self.clone(), office, id })
     }
 
     fn table(&self) -> MutexGuard<'_, BTreeMap<OfficeId, Live>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -3,6 +3,7 @@
 //! It knows nothing of what they are for.
 
 mod file; // files that are whole and fsynced, or not there
+mod process; // what this process uses
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use std::time::{Instant, SystemTime};
 use wasl_protocol::units::{MonoMs, UnixMs};
 
 pub use file::write_new;
+pub use process::{Usage, process_usage};
 
 /// What time it is.
 pub trait Clock: Send + Sync {
@@ -18,7 +20,13 @@ pub trait Clock: Send + Sync {
     fn unix(&self) -> UnixMs;
     /// By a clock that only goes forward, from an arbitrary start.
     fn mono(&self) -> MonoMs;
+    /// The same in nanoseconds, where the clock is that fine.
+    fn mono_ns(&self) -> u64 {
+        self.mono().0.saturating_mul(NS_PER_MS)
+    }
 }
+
+const NS_PER_MS: u64 = 1_000_000;
 
 /// Where randomness comes from.
 pub trait Entropy: Send + Sync {
@@ -87,6 +95,10 @@ impl Clock for SystemClock {
 
     fn mono(&self) -> MonoMs {
         MonoMs(u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX))
+    }
+
+    fn mono_ns(&self) -> u64 {
+        u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
 }
 

@@ -121,7 +121,10 @@ impl Store {
         let elsewhere = self.save(&mut tx, (&office.id, journal), &folded, None).await?;
         let told = self.take_steps(&mut tx, &office.id, &steps).await?;
         let held = held::count(&mut tx, &office.id).await?;
+        let before_ns = self.world().clock.mono_ns();
         tx.commit().await?;
+        let took_ns = self.world().clock.mono_ns().saturating_sub(before_ns);
+        self.counted().appended(frames.len() as u64, took_ns);
         if known.is_none() {
             self.remember(journal, opened.key)?;
         }

@@ -22,6 +22,7 @@ use crate::registry::HqKeys;
 use crate::seam::World;
 
 use super::columns::{number, sql_id};
+use super::counts::{Counted, StoreCounts};
 use super::own;
 use super::rollouts::Watched;
 
@@ -97,6 +98,7 @@ struct Inner {
     news: broadcast::Sender<OfficeId>,
     config_news: broadcast::Sender<OfficeId>,
     watched: Watched,
+    counted: Counted,
 }
 
 /// One life of the database.
@@ -154,6 +156,7 @@ impl Store {
             news: broadcast::Sender::new(NEWS_WAITING),
             config_news: broadcast::Sender::new(NEWS_WAITING),
             watched: Watched::default(),
+            counted: Counted::default(),
         }))
     }
 
@@ -165,6 +168,15 @@ impl Store {
     /// The journal that this database writes itself.
     pub fn journal(&self) -> JournalId {
         self.0.life.journal
+    }
+
+    /// What was appended since the start.
+    pub fn counts(&self) -> StoreCounts {
+        self.0.counted.now()
+    }
+
+    pub(super) fn counted(&self) -> &Counted {
+        &self.0.counted
     }
 
     /// Tells of each office whose feed has news that did not come from itself.
