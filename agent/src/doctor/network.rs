@@ -112,7 +112,12 @@ fn udp(endpoint: &str, probed: &Result<Probed, Failure>) -> Finding {
     let failure = match probed {
         Ok(Probed { address, rtt, .. }) => {
             let ms = rtt.as_millis();
-            let what = format!("headquarters answers at {address}; the round trip is {ms} ms");
+            let shown = rtt.as_micros().div_ceil(100);
+            let what = format!(
+                "headquarters answers at {address}; the round trip is {}.{} ms",
+                shown / 10,
+                shown % 10
+            );
             let fix = "ask the provider why: a record waits at least two round trips";
             let slow = ms > SLOW_TRIP_MS;
             return if slow { Finding::warn(CODE, what, fix) } else { Finding::ok(CODE, what) };

@@ -117,6 +117,9 @@ fn socket(patient: &Patient<'_>) -> Finding {
 
 fn settings(dir: &Path) -> Finding {
     const CODE: &str = "settings";
+    if !dir.exists() {
+        return Finding::skipped(CODE, "there is no data dir");
+    }
     match Local::load(dir) {
         Ok(_) => Finding::ok(CODE, format!("{} and its {CONF_D} can be used", dir.display())),
         Err(SettingsError::Unreadable { path, why })
