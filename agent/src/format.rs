@@ -1,5 +1,6 @@
 //! Which form the data dir has: one number in `DIR/format`. A program that meets a higher number
-//! than it knows goes away before it touches anything. Knows nothing of what the files hold.
+//! than it knows goes away before it touches anything. And the mark of a data dir that may be
+//! deleted. Knows nothing of what the files hold.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -11,6 +12,9 @@ use crate::seam::{Disk, World, read_whole, replace};
 pub const FORMAT: u32 = 1;
 
 const FILE: &str = "format";
+
+/// The mark that nothing in the data dir is needed any more; a purge of the package looks for it.
+const RETIRED: &str = "retired";
 
 /// A data dir that this version must leave alone.
 #[derive(Debug, thiserror::Error)]
@@ -55,18 +59,30 @@ pub fn check(world: &World, dir: &Path) -> Result<(), FormatError> {
     read(&*world.disk, dir).map(|_| ())
 }
 
-/// Refuses as [`check`] does; then writes down that this version has written here. The caller holds
-/// the data dir.
+/// Refuses as [`check`] does; then writes down that this version writes here, and that the data dir
+/// is needed. The caller holds the data dir.
 ///
 /// # Errors
 /// As [`check`], or if it cannot be written down.
 pub fn enter(world: &World, dir: &Path) -> Result<(), FormatError> {
-    if read(&*world.disk, dir)? == Some(FORMAT) {
+    let found = read(&*world.disk, dir)?;
+    let mark = dir.join(RETIRED);
+    world.disk.remove(&mark).map_err(|source| FormatError::Io { path: mark, source })?;
+    if found == Some(FORMAT) {
         return Ok(());
     }
     let path = dir.join(FILE);
     let written = replace(&*world.disk, &path, format!("{FORMAT}\n").as_bytes());
     written.map_err(|source| FormatError::Io { path, source })
+}
+
+/// Marks the data dir as one that may be deleted. The caller holds it, and knows.
+///
+/// # Errors
+/// If it cannot be written down.
+pub fn retire(world: &World, dir: &Path) -> Result<(), FormatError> {
+    let path = dir.join(RETIRED);
+    replace(&*world.disk, &path, b"").map_err(|source| FormatError::Io { path, source })
 }
 
 /// The number; none where there is no file, as in data dirs from before there was one.
@@ -97,6 +113,15 @@ mod tests {
             assert!(matches!(refused, FormatError::Newer { found: 2, .. }), "{refused}");
         }
         assert_eq!(std::fs::read_to_string(dir.path().join(FILE)).unwrap(), "2\n");
+        assert_eq!(world.disk.list(dir.path()).unwrap(), [FILE]);
+    }
+
+    #[test]
+    fn a_daemon_that_starts_takes_the_mark_of_the_retired_away() {
+        let (dir, world) = (tempfile::tempdir().unwrap(), World::real());
+        retire(&world, dir.path()).unwrap();
+        assert_eq!(world.disk.list(dir.path()).unwrap(), [RETIRED]);
+        enter(&world, dir.path()).unwrap();
         assert_eq!(world.disk.list(dir.path()).unwrap(), [FILE]);
     }
 

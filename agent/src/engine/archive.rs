@@ -34,6 +34,12 @@ impl Archive {
         Ok(Self { store: Store { logs, rows, place: None }, receipts })
     }
 
+    /// How many entries of the journal are not known to be in a copy declared off-site.
+    pub fn unstable(&self) -> u64 {
+        let stable = self.receipts.stable().map_or(0, |stable| stable.seq.0);
+        self.store.logs.journal.head().seq.0.saturating_sub(stable)
+    }
+
     /// Where the config steps in the journal leave the office.
     pub fn config(&self) -> &ConfigState {
         self.store.rows.notes.config()
