@@ -1,6 +1,6 @@
 //! How HQ changes how offices run, and what keeps that from doing harm.
 
-mod author; // editions as their author makes them, and as others would
+pub mod author; // editions as their author makes them, and as others would
 mod canary; // an edition that is no good stops where it is tried
 mod operator; // what the people at the office may say to it
 mod power; // kill -9 on the way
@@ -18,7 +18,7 @@ use wasl_tests::clock;
 use wasl_tests::fleet::{Hq, Office};
 
 /// Pushes an edition that HQ takes.
-fn push(district: &District, edition: &Edition, how: &[&str]) {
+pub fn push(district: &District, edition: &Edition, how: &[&str]) {
     let file = Author::of(&district.hq).file(edition);
     let words = [&["config", "push", word(&file)], how].concat();
     district.hq.at.call(&words).unwrap();
@@ -54,7 +54,7 @@ fn until_at(district: &District, serial: u64, office: &Office, stage: &str) -> V
 }
 
 /// Waits as an operator does until an edition is in force.
-fn in_force(office: &Office, serial: u64) {
+pub fn in_force(office: &Office, serial: u64) {
     let timeout = PATIENCE.as_secs().to_string();
     let words = ["wait", "--config", &serial.to_string(), "--timeout", &timeout];
     office.at.call(&words).unwrap();

@@ -49,7 +49,7 @@ fn forge(office: &Office, id: &str, group: &str, value: &str) {
 
 /// An office whose journal numbers a citizen by itself, and that goes on writing; HQ has given the
 /// number 1 already. Answers the record, and the dot of what is held.
-fn hostile(district: &District) -> (Office, String, String) {
+pub fn hostile(district: &District) -> (Office, String, String) {
     let mut office = district.office("chibayish");
     let id = one_record(district, &office);
     set(&district.hq.at, &id, "national_number.value=1", "clerk-2");

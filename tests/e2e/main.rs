@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod check; // what a monitoring system is told
 mod clocks; // ten years off
 mod config; // how HQ changes how offices run
 mod corrections; // who changed what, and what is kept of it

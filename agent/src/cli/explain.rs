@@ -167,7 +167,7 @@ mod tests {
         assert!(text.contains("\n  do     bring the link up"), "{text}");
         assert!(text.contains("(warn or crit)\n  after  link-down, refused"), "{text}");
         let e = unknown("unaked");
-        assert!(e.help.unwrap().starts_with("did you mean unacked?"));
+        assert!(e.help.unwrap().starts_with("did you mean unacked"));
         assert!(list(&Code::all().collect::<Vec<_>>()).lines().count() > 60);
     }
 }

@@ -77,7 +77,7 @@ impl Code {
             let part = code.contains(word) || word.contains(code);
             if part { 0 } else { distance(code, word) }
         };
-        let limit = (word.chars().count() / 2).max(2);
+        let limit = (word.chars().count() / 3).max(2);
         let mut near: Vec<_> = Self::all().map(|code| (far(code.code), code.code)).collect();
         near.retain(|(distance, _)| *distance <= limit);
         near.sort_unstable();

@@ -105,7 +105,7 @@ pub fn last_verified(dir: &Path) -> Option<Verified> {
     serde_json::from_slice(&std::fs::read(dir.join(VERIFIED_FILE)).ok()?).ok()
 }
 
-fn replace_unsynced(disk: &dyn Disk, path: &Path, text: &[u8]) -> io::Result<()> {
+pub(super) fn replace_unsynced(disk: &dyn Disk, path: &Path, text: &[u8]) -> io::Result<()> {
     let aside = path.with_added_extension("new");
     disk.remove(&aside)?;
     disk.create(&aside)?.write_at(text, 0)?;

@@ -10,6 +10,7 @@ mod config; // what is wrong with the config
 mod document; // the document
 mod facts; // every fact, one a line
 mod file; // status.json, for when the daemon does not answer
+mod heard; // when HQ was last heard, over restarts
 mod reporter; // the same for whoever asks, and when
 mod since; // since when each warning has been told
 mod table; // the same for people

@@ -10,6 +10,7 @@ use wasl_protocol::units::MonoMs;
 use super::build::{Clocks, Known, Told, build};
 use super::document::Status;
 use super::file::{WRITTEN_EVERY_MS, last_verified, write};
+use super::heard::Heard;
 use super::since::FirstSeen;
 use super::trend::Trend;
 use crate::config::{ConfigFacts, InForce};
@@ -42,6 +43,7 @@ pub struct Reporter {
     started: MonoMs,
     trend: Mutex<Trend>,
     first_seen: Mutex<FirstSeen>,
+    heard: Mutex<Heard>,
 }
 
 impl Reporter {
@@ -49,13 +51,15 @@ impl Reporter {
     pub fn new(known: Known, dir: PathBuf, sources: Sources, world: World) -> Self {
         let started = world.clock.mono();
         let (trend, first_seen) = (Mutex::default(), Mutex::default());
-        Self { known, dir, sources, world, started, trend, first_seen }
+        let heard = Mutex::new(Heard::load(&dir));
+        Self { known, dir, sources, world, started, trend, first_seen, heard }
     }
 
     /// The document as of now.
     pub fn status(&self) -> Status {
         let Sources { facts, link, config, in_force, http } = &self.sources;
-        let (facts, link) = (facts.borrow().clone(), link.borrow().clone());
+        let (facts, mut link) = (facts.borrow().clone(), link.borrow().clone());
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner).fill(&mut link);
         let (config, in_force) = (config.borrow().clone(), in_force.borrow().clone());
         let http = http.borrow().clone();
         let verified = last_verified(&self.dir);
@@ -86,8 +90,8 @@ impl Reporter {
     /// Writes the document to `path` every few seconds until `stop` says true, and once more then.
     pub async fn keep(&self, path: &Path, mut stop: watch::Receiver<bool>) {
         loop {
-            self.note();
             let stops = *stop.borrow();
+            self.note(stops);
             let mut status = self.status();
             status.stopped_at = stops.then_some(status.as_of);
             if let Err(why) = write(&*self.world.disk, path, &status) {
@@ -107,9 +111,14 @@ impl Reporter {
         }
     }
 
-    fn note(&self) {
+    fn note(&self, stops: bool) {
         let facts = self.sources.facts.borrow().clone();
         let mut trend = self.trend.lock().unwrap_or_else(PoisonError::into_inner);
         trend.note(self.world.clock.mono(), &facts);
+        let link = self.sources.link.borrow().clone();
+        let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Err(why) = heard.keep(&*self.world.disk, &link, stops) {
+            tracing::warn!(%why, "when HQ was last heard cannot be written");
+        }
     }
 }

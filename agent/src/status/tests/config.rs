@@ -30,8 +30,9 @@ fn an_edition_that_did_not_stand_warns_until_a_newer_one_comes() {
     assert_eq!((attempt.code.as_deref(), attempt.at), (Some("intake"), timestamp(before(HOUR))));
     let table = page(&status(&world));
     let row = "edition 7; edition 8, rolled back (intake), came 60 min ago; headquarters wants \
-               edition\n           8\n";
-    assert!(table.contains(row), "{table}");
+               edition 8";
+    let words = table.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains(row), "{table}");
     world.config.state.fold(&step(9, Phase::Fetched));
     assert_eq!(status(&world).overall, Overall::Ok);
 }
