@@ -14,6 +14,7 @@ mod forms; // made-up enrollments
 mod grants; // a record in a second office's hands
 mod hands; // one record in several hands
 mod held; // what HQ does not apply
+mod hq_check; // what a monitoring system is told of headquarters
 mod input; // what operators may get wrong
 mod joining; // tokens and keys in the wrong hands
 mod outage; // HQ down, links cut
