@@ -30,7 +30,8 @@ pub struct RolloutFacts {
 pub struct OfficeRollout {
     /// Which.
     pub office: OfficeId,
-    /// `NOT_TARGETED` (yet), `PENDING_OFFLINE` (nothing was heard of it), `OFFERED` (it is there),
+    /// `NOT_TARGETED` (yet), `PENDING_OFFLINE` (it waits for the office), `OFFERED` (it is there, or
+    /// on its way to an office that is connected),
     /// `PROBATION`, `COMMITTED`, `REJECTED`, `ROLLED_BACK`, `HELD` or `STRAGGLER` (it took the
     /// edition, was cut off, and the rollout went on without it).
     pub stage: &'static str,
@@ -190,6 +191,8 @@ impl Rollout {
             Standing::Arrived => "OFFERED",
             _ if !self.counts() => "NOT_TARGETED",
             Standing::Held => "HELD",
+            // It is connected: its session has sent the edition, or is about to.
+            Standing::Silent if office.connected && self.offers(office, now) => "OFFERED",
             Standing::Silent => "PENDING_OFFLINE",
         }
     }

@@ -296,6 +296,7 @@ fn offline_offices_block_nothing_are_listed_and_get_it_when_they_come_back() {
     assert_eq!([2, 13].map(|n| fleet.word_of(n)), ["PENDING_OFFLINE"; 2]);
     assert_eq!(fleet.offered(), [2, 13]);
     fleet.connect(13, true);
+    assert_eq!([2, 13].map(|n| fleet.word_of(n)), ["PENDING_OFFLINE", "OFFERED"]);
     fleet.commit(13);
     assert_eq!(fleet.word_of(13), "COMMITTED");
 }
@@ -442,6 +443,7 @@ fn rolled_back_and_never_there_are_told_apart_even_after_another_attempt() {
         phase: Phase::Fetched,
     };
     fleet.offices[1].state.fold(&other);
+    fleet.connect(2, false);
     assert_eq!([fleet.word_of(1), fleet.word_of(2)], ["ROLLED_BACK", "PENDING_OFFLINE"]);
 }
 
