@@ -1,5 +1,5 @@
 # The office's page in Arabic. Each message has its brother in en.ftl.
-# Spans of time stand behind منذ and خلال and بعد: in the genitive.
+# `form` is the plural that `n` asks for. Spans of time stand behind منذ and خلال and بعد: in the genitive.
 
 title = { $office } · وصل
 brand = وصل
@@ -19,7 +19,7 @@ all-at-hq = وصل كل شيء إلى المقر العام
 all-at-hq-no-link = وصل إلى المقر العام كل ما سُجّل هنا؛ لا اتصال الآن
 syncing = يجري الإرسال إلى المقر العام، وبقي { $what }
 waiting-no-link = لا اتصال الآن. ينتظر هنا { $what }، محفوظاً على هذا القرص
-and-more = { $worst } ({ $n ->
+and-more = { $worst } ({ $form ->
     [one] وأمر آخر
     [two] وأمران آخران
     [few] و{ $n } أمور أخرى
@@ -50,14 +50,14 @@ backlog-none = لا شيء ينتظر
 backlog-age = أقدمها { $ago }
 backlog-size = الحجم { $size }
 backlog-done = ينتهي بعد { $span }
-held = { $n ->
+held = { $form ->
     [one] يحتجز المقر العام قيداً واحداً
     [two] يحتجز المقر العام قيدين
     [few] يحتجز المقر العام { $n } قيود
     [many] يحتجز المقر العام { $n } قيداً
    *[other] يحتجز المقر العام { $n } قيد
   }
-refused-entries = { $n ->
+refused-entries = { $form ->
     [one] رفض المقر العام قيداً واحداً
     [two] رفض المقر العام قيدين
     [few] رفض المقر العام { $n } قيود
@@ -119,7 +119,7 @@ days-none = لم يُسجَّل أحد في آخر 30 يوماً.
 days-table = الأعداد نفسها في جدول
 day = اليوم
 
-records = { $n ->
+records = { $form ->
     [zero] لا سجلات
     [one] سجل واحد
     [two] سجلان
@@ -127,7 +127,7 @@ records = { $n ->
     [many] { $n } سجلاً
    *[other] { $n } سجل
   }
-enrollments = { $n ->
+enrollments = { $form ->
     [zero] لا تسجيلات
     [one] تسجيل واحد
     [two] تسجيلان
@@ -135,7 +135,7 @@ enrollments = { $n ->
     [many] { $n } تسجيلاً
    *[other] { $n } تسجيل
   }
-entries = { $n ->
+entries = { $form ->
     [zero] لا قيود
     [one] قيد واحد
     [two] قيدان
@@ -143,7 +143,7 @@ entries = { $n ->
     [many] { $n } قيداً
    *[other] { $n } قيد
   }
-conflict-records = { $n ->
+conflict-records = { $form ->
     [zero] لا يوجد
     [one] سجل واحد متعارض
     [two] سجلان متعارضان
@@ -154,28 +154,28 @@ conflict-records = { $n ->
 
 ago = منذ { $span }
 since = { $ago }
-seconds = { $n ->
+seconds = { $form ->
     [zero] لحظة
     [one] ثانية
     [two] ثانيتين
     [few] { $n } ثوانٍ
    *[other] { $n } ثانية
   }
-minutes = { $n ->
+minutes = { $form ->
     [zero] أقل من دقيقة
     [one] دقيقة
     [two] دقيقتين
     [few] { $n } دقائق
    *[other] { $n } دقيقة
   }
-hours = { $n ->
+hours = { $form ->
     [zero] أقل من ساعة
     [one] ساعة
     [two] ساعتين
     [few] { $n } ساعات
    *[other] { $n } ساعة
   }
-dates = { $n ->
+dates = { $form ->
     [zero] أقل من يوم
     [one] يوم
     [two] يومين

@@ -19,7 +19,7 @@ all-at-hq = Headquarters has everything
 all-at-hq-no-link = Headquarters has everything that was written here; no link now
 syncing = Sending to headquarters: { $what } to go
 waiting-no-link = No link now: { $what } wait here, safe on this disk
-and-more = { $worst } (and { $n ->
+and-more = { $worst } (and { $form ->
     [one] one more
    *[other] { $n } more
   })
@@ -47,11 +47,11 @@ backlog-none = Nothing waits
 backlog-age = the oldest { $ago }
 backlog-size = { $size } to send
 backlog-done = done in { $span }
-held = { $n ->
+held = { $form ->
     [one] headquarters holds one entry back
    *[other] headquarters holds { $n } entries back
   }
-refused-entries = { $n ->
+refused-entries = { $form ->
     [one] headquarters has refused one entry
    *[other] headquarters has refused { $n } entries
   }
@@ -110,42 +110,42 @@ days-none = Nobody has been enrolled in the last 30 days.
 days-table = The same as a table
 day = Day
 
-records = { $n ->
-    [0] no records
+records = { $form ->
+    [zero] no records
     [one] { $n } record
    *[other] { $n } records
   }
-enrollments = { $n ->
-    [0] no enrollments
+enrollments = { $form ->
+    [zero] no enrollments
     [one] { $n } enrollment
    *[other] { $n } enrollments
   }
-entries = { $n ->
-    [0] no entries
+entries = { $form ->
+    [zero] no entries
     [one] { $n } entry
    *[other] { $n } entries
   }
-conflict-records = { $n ->
-    [0] None
+conflict-records = { $form ->
+    [zero] None
     [one] { $n } record in conflict
    *[other] { $n } records in conflict
   }
 
 ago = { $span } ago
 since = since { $ago }
-seconds = { $n ->
+seconds = { $form ->
     [one] { $n } second
    *[other] { $n } seconds
   }
-minutes = { $n ->
+minutes = { $form ->
     [one] { $n } minute
    *[other] { $n } minutes
   }
-hours = { $n ->
+hours = { $form ->
     [one] { $n } hour
    *[other] { $n } hours
   }
-dates = { $n ->
+dates = { $form ->
     [one] { $n } day
    *[other] { $n } days
   }

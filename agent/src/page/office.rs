@@ -168,7 +168,7 @@ fn todo(words: &Words, warning: &Warning, now: Timestamp) -> Todo {
         code: harmless(&warning.code),
         title,
         action: pieces(&action),
-        foreign,
+        foreign: foreign && words.code() != "en",
         depends_on: depends_on(words, warning),
         since: warning.since.map(|since| ago(words, since, now)),
         text: harmless(&warning.text),

@@ -73,10 +73,15 @@ impl Words {
         self.with(id, &[("n", n.into())])
     }
 
-    /// A message with these variables.
+    /// A message with these variables. With a number `n` comes `form`: which form of plural it asks
+    /// for.
     pub(super) fn with(&self, id: &str, variables: &[(&'static str, FluentValue<'_>)]) -> String {
-        let args: FluentArgs<'_> =
+        let mut args: FluentArgs<'_> =
             variables.iter().map(|(name, value)| (*name, value.clone())).collect();
+        if let Some(FluentValue::Number(n)) = args.get("n") {
+            let form = form(self.language, n.value);
+            args.set("form", form);
+        }
         self.format(id, Some(&args))
     }
 
@@ -85,6 +90,21 @@ impl Words {
             return format!("[{id}]");
         };
         self.bundle.format_pattern(pattern, args, &mut Vec::new()).into_owned()
+    }
+}
+
+/// The form of plural of a whole number, by the rules of Unicode's CLDR; English has a form for
+/// nothing, too. (The rules that come with
+/// Fluent look at the whole number where Arabic looks at its last two digits.)
+fn form(language: Language, n: f64) -> &'static str {
+    let in_hundred = n.rem_euclid(100.0);
+    match language {
+        _ if n == 0.0 => "zero",
+        _ if n == 1.0 => "one",
+        Language::Ar if n == 2.0 => "two",
+        Language::Ar if (3.0..=10.0).contains(&in_hundred) => "few",
+        Language::Ar if in_hundred >= 11.0 => "many",
+        _ => "other",
     }
 }
 

@@ -28,12 +28,17 @@ pub(super) fn run(dir: &Path, options: &Run, world: World) -> Result<(), Failure
             .help(format!("leave --store out, or say `--store {SQLITE}`")));
     }
     become_owner(dir)?;
+    if let Some(http) = options.http.filter(|http| !http.ip().is_loopback()) {
+        let why = format!("{http}: HTTP without TLS is served on loopback only");
+        return Err(Failure::new(SETTINGS, "--http", why)
+            .help("say `--http 127.0.0.1:8781`, and reach it through an ssh tunnel"));
+    }
     let filter = EnvFilter::try_from_env("WASL_LOG").unwrap_or_else(|_| EnvFilter::new(LOG));
     // A second one in the same process, as in a test, leaves the first in place.
     let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).try_init();
     let runtime = Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|e| Failure::new(FAILED, "threads", e))?;
-    Ok(runtime.block_on(daemon::run(dir, world, io::stdout()))?)
+    Ok(runtime.block_on(daemon::run(dir, options.http, (world, io::stdout())))?)
 }
 
 /// Runs a command that asks and ends.

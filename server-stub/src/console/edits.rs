@@ -15,15 +15,15 @@ use wasl_protocol::record::{Correction, DraftError, RecordReport, Token};
 
 use crate::store::EditError;
 
-use super::records::{self, record_id};
-use super::{Console, Problem, checked_operator, offices};
+use super::named::{office_id, record_id};
+use super::{Console, Problem, checked_operator, offices, records};
 
 /// An office is given a record to see and edit, or loses it again.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewGrant {
-    /// Which office.
-    pub office: OfficeId,
+    /// Which office, or the beginning of its id.
+    pub office: String,
     /// Does a grant end? Else one begins.
     #[serde(default)]
     pub end: bool,
@@ -40,7 +40,7 @@ pub(super) async fn patch(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<RecordReport>, Problem> {
     console.live()?;
-    let record = record_id(&id)?;
+    let record = record_id(&console, &id).await?;
     let Token(read) = read_token(&headers, record)?;
     let text = body.map_err(|e| match e.status() {
         StatusCode::PAYLOAD_TOO_LARGE => too_long(),
@@ -58,10 +58,11 @@ pub(super) async fn grant(
     body: Result<Json<NewGrant>, JsonRejection>,
 ) -> Result<Json<RecordReport>, Problem> {
     console.live()?;
-    let record = record_id(&id)?;
+    let record = record_id(&console, &id).await?;
     let Json(new) = body.map_err(|e| Problem::bad_request(e.body_text()))?;
     let operator = checked_operator(new.operator)?;
-    let granted = console.store.grant(record, &new.office, new.end, operator).await;
+    let office = office_id(&console, &new.office).await?;
+    let granted = console.store.grant(record, &office, new.end, operator).await;
     records::document(&granted.map_err(|e| refused(record, e))?)
 }
 

@@ -17,7 +17,7 @@ use wasl_protocol::private::Private;
 use crate::status::timestamp;
 use crate::store::{DecideError, HeldEntry, StoreError};
 
-use super::{Console, Problem, checked_operator};
+use super::{Console, Problem, checked_operator, named};
 use documents::said;
 pub use documents::{Beside, HeldDocument, HeldItem, HeldList, Refusal, Release, VerdictReport};
 
@@ -52,7 +52,7 @@ pub(super) async fn show(
     State(console): State<Arc<Console>>,
     Path(dot): Path<String>,
 ) -> Result<Json<HeldDocument>, Problem> {
-    let dot = named(&dot)?;
+    let dot = named::dot(&console, &dot).await?;
     let entry = console.store.held_entry(dot).await?.ok_or_else(|| unknown(dot))?;
     document(&console, &entry).await
 }
@@ -109,10 +109,6 @@ async fn document(console: &Console, entry: &HeldEntry) -> Result<Json<HeldDocum
     };
     let (schema, as_of) = (HeldDocument::SCHEMA.to_owned(), console.world.clock.unix());
     Ok(Json(HeldDocument { schema, as_of: timestamp(as_of), item: entry.into(), says }))
-}
-
-fn named(dot: &str) -> Result<Dot, Problem> {
-    dot.parse().map_err(|e| Problem::bad_request(format!("{e}")))
 }
 
 fn unknown(dot: Dot) -> Problem {

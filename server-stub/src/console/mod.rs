@@ -9,6 +9,7 @@ mod conflicts; // records in conflict
 mod edits; // what headquarters changes in a record
 mod exposed; // what a monitoring system sees
 mod held; // entries that are not applied: list, show, release, refuse
+mod named; // ids, whole or their beginning
 mod offices; // add, list, show, token, revoke
 mod problem; // what a caller is told when something is refused
 mod receipts; // what citizens took home

@@ -15,6 +15,7 @@ use crate::registry::{Minted, mint};
 use crate::status::{self, OfficeStatus, timestamp};
 use crate::store::Added;
 
+use super::named::office_id;
 use super::{Console, Live, Problem};
 
 /// The longest name of an office, in bytes.
@@ -75,7 +76,7 @@ pub(super) async fn show(
     State(console): State<Arc<Console>>,
     Path(id): Path<String>,
 ) -> Result<Json<OfficeDocument>, Problem> {
-    document(&console, &office_id(&id)?).await
+    document(&console, &office_id(&console, &id).await?).await
 }
 
 pub(super) async fn add(
@@ -101,7 +102,7 @@ pub(super) async fn token(
     State(console): State<Arc<Console>>,
     Path(id): Path<String>,
 ) -> Result<(StatusCode, Json<TokenDocument>), Problem> {
-    let (live, id) = (console.live()?, office_id(&id)?);
+    let (live, id) = (console.live()?, office_id(&console, &id).await?);
     let minted = minted(&console, live, &id);
     match console.store.new_token(&id, minted.hash, minted.expires_at).await? {
         Added::Unknown => Err(unknown(&id)),
@@ -115,7 +116,7 @@ pub(super) async fn revoke(
     State(console): State<Arc<Console>>,
     Path(id): Path<String>,
 ) -> Result<Json<OfficeDocument>, Problem> {
-    let (live, id) = (console.live()?, office_id(&id)?);
+    let (live, id) = (console.live()?, office_id(&console, &id).await?);
     if !console.store.revoke(&id).await? {
         return Err(unknown(&id));
     }
@@ -123,11 +124,6 @@ pub(super) async fn revoke(
     live.running.sessions.end(&id, ByeCode::Revoked);
     tracing::info!(office = %id, "an office was revoked");
     document(&console, &id).await
-}
-
-/// An office's id in a path.
-pub(super) fn office_id(text: &str) -> Result<OfficeId, Problem> {
-    text.parse().map_err(|e| Problem::bad_request(format!("{e}")))
 }
 
 /// There is no such office.

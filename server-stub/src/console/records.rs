@@ -13,6 +13,7 @@ use wasl_protocol::record::{
 
 use crate::store::{Line, StoreError};
 
+use super::named::{office_id, record_id};
 use super::{Console, Problem};
 
 /// How many records one page of the list has at most.
@@ -22,7 +23,7 @@ const PAGE_RECORDS: u32 = 10_000;
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Page {
-    office: Option<OfficeId>,
+    office: Option<String>,
     after: Option<RecordId>,
     limit: Option<u32>,
 }
@@ -77,7 +78,11 @@ pub(super) async fn list(
 ) -> Result<Json<RecordList>, Problem> {
     let Query(page) = page.map_err(|e| Problem::bad_request(e.body_text()))?;
     let limit = page.limit.unwrap_or(PAGE_RECORDS).clamp(1, PAGE_RECORDS);
-    let lines = console.store.records(page.office.as_ref(), page.after, limit).await?;
+    let office = match &page.office {
+        Some(office) => Some(office_id(&console, office).await?),
+        None => None,
+    };
+    let lines = console.store.records(office.as_ref(), page.after, limit).await?;
     let items: Vec<RecordLine> = lines.into_iter().map(Into::into).collect();
     let next = items.last().filter(|_| items.len() == limit as usize).map(|l| l.id);
     Ok(Json(RecordList { schema: RecordList::SCHEMA.to_owned(), items, next }))
@@ -87,7 +92,7 @@ pub(super) async fn show(
     State(console): State<Arc<Console>>,
     Path(id): Path<String>,
 ) -> Result<Json<RecordReport>, Problem> {
-    let id = record_id(&id)?;
+    let id = record_id(&console, &id).await?;
     document(&console.store.record(id).await?.ok_or_else(|| unknown(id))?)
 }
 
@@ -95,15 +100,10 @@ pub(super) async fn history(
     State(console): State<Arc<Console>>,
     Path(id): Path<String>,
 ) -> Result<Json<HistoryReport>, Problem> {
-    let id = record_id(&id)?;
+    let id = record_id(&console, &id).await?;
     let (origin, acts) = console.store.history(id).await?.ok_or_else(|| unknown(id))?;
     let report = wasl_protocol::record::history(&origin, acts);
     Ok(Json(report.map_err(|_| StoreError::Damaged("an entry's value"))?))
-}
-
-/// A record's id in a path.
-pub(super) fn record_id(text: &str) -> Result<RecordId, Problem> {
-    text.parse().map_err(|e| Problem::bad_request(format!("{e}")))
 }
 
 /// There is no such record.

@@ -10,7 +10,8 @@ use wasl_protocol::units::Seq;
 
 use crate::store::Verified;
 
-use super::offices::{office_id, unknown};
+use super::named::office_id;
+use super::offices::unknown;
 use super::{Console, Problem};
 
 /// `journal verify --json`.
@@ -52,7 +53,7 @@ pub(super) async fn verify(
     State(console): State<Arc<Console>>,
     Path(id): Path<String>,
 ) -> Result<Json<VerifyReport>, Problem> {
-    let office = office_id(&id)?;
+    let office = office_id(&console, &id).await?;
     let verified = console.store.verify_journals(&office).await?;
     // HQ is no office, and writes a journal all the same.
     if verified.is_empty() && console.store.office_facts(&office).await?.is_none() {

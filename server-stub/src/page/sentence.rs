@@ -1,0 +1,114 @@
+//! Numbers, spans of time, moments and amounts, in the words of one language.
+
+use jiff::Timestamp;
+use jiff::tz::{Offset, TimeZone};
+use wasl_protocol::edition::WorkingHours;
+
+use super::words::Words;
+
+const SECONDS_PER_MIN: i32 = 60;
+
+/// A moment: for machines, and by local time for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Moment {
+    /// RFC 3339, UTC.
+    pub machine: String,
+    /// `2016-01-12 08:30`.
+    pub local: String,
+}
+
+/// Some text: what somebody types is set apart from what somebody reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Piece {
+    /// Is it to be typed?
+    pub typed: bool,
+    /// It.
+    pub text: String,
+}
+
+/// A moment by Iraq's clock.
+pub(super) fn moment(at: Timestamp) -> Moment {
+    let offset = Offset::from_seconds(i32::from(WorkingHours::BAGHDAD_MIN) * SECONDS_PER_MIN);
+    let local = at.to_zoned(TimeZone::fixed(offset.unwrap_or(Offset::UTC)));
+    let machine = at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    Moment { machine, local: local.strftime("%Y-%m-%d %H:%M").to_string() }
+}
+
+/// A span of time in its largest fitting unit.
+pub(super) fn span(words: &Words, s: u64) -> String {
+    match s {
+        0..120 => words.count("seconds", s),
+        120..7_200 => words.count("minutes", s / 60),
+        7_200..172_800 => words.count("hours", s / 3_600),
+        _ => words.count("dates", s / 86_400),
+    }
+}
+
+/// How long ago `then` was; a moment that is still to come was just now.
+pub(super) fn ago(words: &Words, then: Timestamp, now: Timestamp) -> String {
+    let span = span(words, seconds(then, now));
+    words.with("ago", &[("span", span.into())])
+}
+
+/// From `from` to `to`, in seconds; 0 if `to` is the earlier.
+pub(super) fn seconds(from: Timestamp, to: Timestamp) -> u64 {
+    to.as_second().saturating_sub(from.as_second()).max(0).unsigned_abs()
+}
+
+/// An amount of bytes with two digits or more, in the units that both languages write alike.
+#[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
+pub(super) fn bytes(n: u64) -> String {
+    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
+    let mut unit = 0;
+    let mut scaled = n as f64;
+    while scaled >= 1024.0 && unit + 1 < UNITS.len() {
+        scaled /= 1024.0;
+        unit += 1;
+    }
+    if unit == 0 { format!("{n} B") } else { format!("{scaled:.1} {}", UNITS[unit]) }
+}
+
+/// The text with what stands in backticks set apart.
+pub(super) fn pieces(text: &str) -> Vec<Piece> {
+    let parts = text.split('`').enumerate();
+    let pieces = parts.map(|(i, text)| Piece { typed: i % 2 == 1, text: text.to_owned() });
+    pieces.filter(|piece| !piece.text.is_empty()).collect()
+}
+
+/// The text without what could turn what stands round it.
+pub(super) fn harmless(text: &str) -> String {
+    let steers = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.chars().map(|c| if steers(c) { '\u{fffd}' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wasl_protocol::edition::Language;
+
+    #[test]
+    fn a_moment_is_told_by_iraqs_clock() {
+        let told = moment("2016-01-12T21:34:50Z".parse().unwrap());
+        assert_eq!((&*told.machine, &*told.local), ("2016-01-12T21:34:50Z", "2016-01-13 00:34"));
+    }
+
+    #[test]
+    fn spans_have_one_unit() {
+        let words = Words::of(Language::En);
+        let plain = |s| span(words, s).replace(['\u{2068}', '\u{2069}'], "");
+        assert_eq!([plain(1), plain(119)], ["1 second", "119 seconds"]);
+        assert_eq!([plain(120), plain(7_199)], ["2 minutes", "119 minutes"]);
+        assert_eq!([plain(7_200), plain(172_800)], ["2 hours", "2 days"]);
+    }
+
+    #[test]
+    fn what_is_typed_is_told_from_what_is_read() {
+        let piece = |typed, text: &str| Piece { typed, text: text.to_owned() };
+        assert_eq!(pieces("run `wasl sync`"), [piece(false, "run "), piece(true, "wasl sync")]);
+        assert_eq!(pieces("`a``b`"), [piece(true, "a"), piece(true, "b")]);
+        assert_eq!(pieces("no code"), [piece(false, "no code")]);
+    }
+}
