@@ -22,7 +22,9 @@ use crate::settings::Tighten;
 
 mod config; // editions, and what they change at the door
 mod receipts; // what a citizen takes home
+mod page; // what a browser is shown
 mod corrections; // corrections, conflicts, and what HQ says of our entries
+mod find; // a record by the beginning of its id, and the link held back
 
 /// A real engine in a folder of its own, and what answers for it.
 struct Desk {

@@ -90,7 +90,7 @@ async fn decide(
     operator: Option<Private<String>>,
 ) -> Result<Json<HeldDocument>, Problem> {
     console.live()?;
-    let (dot, operator) = (named(dot)?, checked_operator(operator)?);
+    let (dot, operator) = (named::dot(console, dot).await?, checked_operator(operator)?);
     let refused = matches!(verdict, Verdict::Refuse { .. });
     let decided = console.store.decide(dot, verdict, operator).await;
     let entry = decided.map_err(|e| undecided(dot, e))?;

@@ -1,6 +1,7 @@
 //! The routes, without a socket.
 
 mod config; // editions: pushed, refused, shown and stopped
+mod shown; // what is only looked at
 mod hands; // records: edits, conflicts, held entries
 
 use axum::http::request::Builder;
