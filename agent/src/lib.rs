@@ -20,6 +20,7 @@ pub mod status; // what ops see
 pub mod metrics; // what a monitoring system sees
 pub mod page; // the same for a browser, in Arabic and in English
 pub mod doctor; // what is wrong with this machine, and what to do
+pub mod diagnosis; // an archive for whoever helps from afar
 pub mod daemon; // the only place that spawns
 pub mod cli; // one file a command
 

@@ -9,6 +9,7 @@ mod siblings; // values in conflict, side by side
 mod check; // wasl check
 mod config; // wasl config
 mod conflict; // wasl conflict
+mod diagnose; // wasl diagnose
 mod doctor; // wasl doctor
 mod edit; // wasl record set and void
 mod enroll; // wasl enroll
@@ -92,6 +93,8 @@ enum Command {
     Explain(explain::Args),
     /// Look for what is wrong with this machine, and say what to do
     Doctor,
+    /// Write an archive for whoever helps from afar; nothing of any citizen is in it
+    Diagnose(diagnose::Args),
     /// Try the link now and wait until headquarters has everything
     Sync(wait::SyncArgs),
     /// Hold the link back for a time; enrolling goes on
@@ -138,6 +141,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Status(args) => status::status(place, &args),
         Command::Check => return check::check(place),
         Command::Explain(args) => explain::explain(place, &args),
+        Command::Diagnose(args) => diagnose::diagnose(place, &args),
         Command::Doctor => doctor::doctor(place),
         Command::Sync(args) => wait::sync(place, &args),
         Command::Pause(args) => pause::pause(place, &args),
