@@ -10,6 +10,7 @@ mod crash; // kill -9
 mod damage; // a view that is gone, cut short or garbage
 mod demo; // interrupted or killed, it leaves nothing behind
 mod district; // HQ, offices and links of one test
+mod doctor; // what ails an office, and what may leave it
 mod forms; // made-up enrollments
 mod grants; // a record in a second office's hands
 mod hands; // one record in several hands
@@ -17,6 +18,7 @@ mod held; // what HQ does not apply
 mod hq_check; // what a monitoring system is told of headquarters
 mod input; // what operators may get wrong
 mod joining; // tokens and keys in the wrong hands
+mod leaks; // personal data where none may be
 mod outage; // HQ down, links cut
 mod paths; // a data dir where no socket fits
 mod port; // strangers on the QUIC port
