@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use wasl_protocol::edition::{Attempt, ConfigState, Serial};
@@ -14,7 +15,7 @@ use wasl_protocol::units::UnixMs;
 pub type LinkState = watch::Receiver<LinkFacts>;
 
 /// How the link to HQ is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LinkPhase {
     /// A session is live: HQ has welcomed us.
@@ -34,7 +35,7 @@ pub enum LinkPhase {
 
 /// What went wrong last, for people: `code` is a constant word, `text` one sentence. Neither holds
 /// personal data.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct LinkError {
     /// A constant word, such as `timeout`, `wrong-key`, `revoked`.
     pub code: String,
@@ -105,9 +106,10 @@ pub struct HttpFacts {
 }
 
 /// The last edition that the office tried, and how far it came.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct AttemptFacts {
     /// Which.
+    #[schemars(with = "u64")]
     pub serial: Serial,
     /// How far: a constant word, such as `probation`, `committed`, `rolled_back`.
     pub phase: String,

@@ -110,6 +110,6 @@ mod tests {
         write(top.path()).unwrap();
         assert_eq!(names(&top.path().join("completions")).len(), 3);
         let schemas = names(&top.path().join("schemas"));
-        assert!(schemas.contains(&"wasl.hq-status-1.schema.json".to_owned()), "{schemas:?}");
+        assert!(schemas.contains(&"wasl-hq.status-1.schema.json".to_owned()), "{schemas:?}");
     }
 }

@@ -1,9 +1,12 @@
 //! One result of the doctor's.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What a check found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, JsonSchema, Serialize, Deserialize,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Level {
     /// It is as it should be.
@@ -29,7 +32,7 @@ impl Level {
 }
 
 /// One finding. It never holds personal data.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct Finding {
     /// Which check: a constant word.
     pub code: String,

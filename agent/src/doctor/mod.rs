@@ -17,6 +17,7 @@ mod system; // asking the system's own programs
 use std::path::Path;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use finding::{Finding, Level};
@@ -63,7 +64,7 @@ impl Patient<'_> {
 }
 
 /// `doctor --json`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct Findings {
     /// `wasl.doctor/1`.
     pub schema: String,

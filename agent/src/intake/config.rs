@@ -8,6 +8,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -28,23 +29,28 @@ const SAID_BYTES: usize = 4096;
 const WHY_BYTES: usize = 512;
 
 /// `config show --json`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
 pub struct ConfigReport {
     /// `wasl.config/1`.
     pub schema: String,
     /// The edition in force; 0: what is built in.
+    #[schemars(with = "u64")]
     pub running: Serial,
     /// The last edition that was committed and not given up since.
+    #[schemars(with = "u64")]
     pub good: Serial,
     /// No edition up to here is taken.
+    #[schemars(with = "u64")]
     pub floor: Serial,
     /// The newest edition that HQ wants; null while none has come.
+    #[schemars(with = "Option<u64>")]
     pub desired: Option<Serial>,
     /// `idle`, `held`, or how far the last attempt came.
     pub state: String,
     /// The last attempt; null before the first.
     pub last_attempt: Option<AttemptFacts>,
     /// Editions that were rolled back: not tried again by themselves.
+    #[schemars(with = "Vec<u64>")]
     pub rolled_back: Vec<Serial>,
     /// The operator's hold.
     pub hold: Option<HoldReport>,
@@ -53,6 +59,7 @@ pub struct ConfigReport {
     /// The settings that this machine's `conf.d` has tightened.
     pub tightened: Vec<String>,
     /// Every setting in force.
+    #[schemars(with = "serde_json::Value")]
     pub settings: OfficeSettings,
 }
 
@@ -62,16 +69,17 @@ impl ConfigReport {
 }
 
 /// A hold: no edition is taken.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct HoldReport {
     /// Until when, by the office's clock.
     pub until: Timestamp,
     /// Why.
+    #[schemars(with = "String")]
     pub why: Private<String>,
 }
 
 /// `config explain --json`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
 pub struct ExplainReport {
     /// `wasl.setting/1`.
     pub schema: String,
@@ -82,10 +90,12 @@ pub struct ExplainReport {
     /// The layer that won: `built-in`, `edition` or `conf.d`.
     pub layer: String,
     /// The edition in force, where it is one.
+    #[schemars(with = "Option<u64>")]
     pub serial: Option<Serial>,
     /// The keys that signed it.
     pub signed_by: Vec<String>,
     /// Who wrote it.
+    #[schemars(with = "Option<String>")]
     pub author: Option<Private<String>>,
     /// Why.
     pub reason: Option<String>,
@@ -106,11 +116,12 @@ impl From<Explained> for ExplainReport {
 }
 
 /// `config import --json`: the edition is in force.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct Imported {
     /// `wasl.import/1`.
     pub schema: String,
     /// Its number.
+    #[schemars(with = "u64")]
     pub serial: Serial,
 }
 

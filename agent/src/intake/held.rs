@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use wasl_protocol::id::{Dot, FormNumber, RecordId};
 use wasl_protocol::news::{Held, What};
@@ -14,7 +15,7 @@ use super::{Intake, Problem};
 use crate::engine::HeldEntry;
 
 /// `held list --json`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct HeldList {
     /// `wasl.held/1`.
     pub schema: String,
@@ -23,13 +24,16 @@ pub struct HeldList {
 }
 
 /// One entry that HQ did not apply.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct HeldItem {
     /// The entry.
+    #[schemars(with = "String")]
     pub dot: Dot,
     /// Its record, where that is known.
+    #[schemars(with = "Option<String>")]
     pub record: Option<RecordId>,
     /// The number on the form, where that is known.
+    #[schemars(with = "Option<String>")]
     pub form_number: Option<FormNumber>,
     /// Since when it is so, by HQ's clock.
     pub at: Timestamp,
@@ -38,14 +42,16 @@ pub struct HeldItem {
     /// Why it is held, in one word; null if it was refused.
     pub reason: Option<String>,
     /// Why it is held, in a sentence; or why it was refused, in the words of HQ's staff.
+    #[schemars(with = "String")]
     pub text: Private<String>,
     /// The edit that it waits for.
     #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[schemars(with = "Option<String>")]
     pub waits_for: Option<Dot>,
 }
 
 /// What became of an entry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum HeldState {
     /// HQ keeps it and may still apply it.

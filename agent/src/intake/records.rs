@@ -8,6 +8,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use wasl_protocol::id::{FormNumber, Head, JournalId, OfficeId, RecordId};
 use wasl_protocol::json::JsonError;
@@ -21,17 +22,22 @@ use crate::engine::{Enrolled, Found, Listed, Refused};
 const PAGE_RECORDS: u64 = 1000;
 
 /// What an operator is answered: the enrollment is on disk, and where.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct EnrolledReport {
     /// The record.
+    #[schemars(with = "String")]
     pub id: RecordId,
     /// The number on the form.
+    #[schemars(with = "String")]
     pub form_number: FormNumber,
     /// The journal that holds it.
+    #[schemars(with = "String")]
     pub journal: JournalId,
     /// The number of the entry that opened it.
+    #[schemars(with = "u64")]
     pub seq: Seq,
     /// The head after that entry.
+    #[schemars(with = "String")]
     pub head: Head,
     /// Was the same content enrolled before?
     pub duplicate: bool,
@@ -179,7 +185,7 @@ impl Page {
 }
 
 /// `record list --json`, or one page of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct RecordList {
     /// `wasl.records/1`.
     pub schema: String,
@@ -196,13 +202,16 @@ impl RecordList {
 }
 
 /// One record of a list.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct ListItem {
     /// The record.
+    #[schemars(with = "String")]
     pub id: RecordId,
     /// The number on the form.
+    #[schemars(with = "String")]
     pub form_number: FormNumber,
     /// The office that opened it.
+    #[schemars(with = "String")]
     pub office: OfficeId,
     /// Does some group hold two values that differ?
     pub conflict: bool,

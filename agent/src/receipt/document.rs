@@ -1,6 +1,7 @@
 //! The document `wasl.receipt/1`: what a receipt says, for programs.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use wasl_protocol::id::{FormNumber, Head, JournalId, OfficeId, RecordId};
 use wasl_protocol::receipt::Receipt;
@@ -22,7 +23,7 @@ pub struct Counter {
 
 /// What is known of the office's clock when the receipt is made. An entry does not say how far off
 /// the clock was when it was written, so that nothing is claimed of that moment.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct ClockSaid {
     /// `unknown`, `ok` or `off`, against headquarters' clock.
     pub trust: String,
@@ -44,27 +45,33 @@ impl ClockSaid {
 }
 
 /// A receipt over the counter.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct ReceiptReport {
     /// `wasl.receipt/1`.
     pub schema: String,
     /// What the QR code holds; `wasl-hq receipt verify` takes it.
     pub text: String,
     /// The office that wrote the entry.
+    #[schemars(with = "String")]
     pub office: OfficeId,
     /// Its name in Arabic.
     pub name_ar: String,
     /// Its name in English.
     pub name_en: String,
     /// The record.
+    #[schemars(with = "String")]
     pub record: RecordId,
     /// The number on the form: the citizen's handle.
+    #[schemars(with = "String")]
     pub form_number: FormNumber,
     /// The journal that holds the entry.
+    #[schemars(with = "String")]
     pub journal: JournalId,
     /// The entry's number in it.
+    #[schemars(with = "u64")]
     pub seq: Seq,
     /// The head after it.
+    #[schemars(with = "String")]
     pub head: Head,
     /// When it was written, by the office's clock.
     pub at: Timestamp,

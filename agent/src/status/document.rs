@@ -1,6 +1,7 @@
 //! The document `wasl.status/1`. Moments are RFC 3339 text in UTC; what is not known is null.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use wasl_protocol::edition::Serial;
 use wasl_protocol::id::{JournalId, OfficeId};
@@ -10,7 +11,7 @@ pub use crate::facts::timestamp;
 use crate::facts::{AttemptFacts, LinkError, LinkPhase};
 
 /// How the office is, in one word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Overall {
     /// Nothing is wrong.
@@ -24,7 +25,9 @@ pub enum Overall {
 }
 
 /// How bad a warning is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, JsonSchema, Serialize, Deserialize,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
     /// Somebody has work to do, and the office is well.
@@ -36,7 +39,7 @@ pub enum Severity {
 }
 
 /// Everything `status` says.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
 pub struct Status {
     /// `wasl.status/1`.
     pub schema: String,
@@ -82,7 +85,7 @@ pub struct Status {
 }
 
 /// From when on something is wrong, by the edition in force.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct Thresholds {
     /// Warn once HQ has not had an entry, or a link, for this many seconds of working time.
     pub unacked_warn_s: u64,
@@ -99,9 +102,10 @@ pub struct Thresholds {
 }
 
 /// Which office.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct OfficeStatus {
     /// Its id.
+    #[schemars(with = "String")]
     pub id: OfficeId,
     /// Its name in Arabic.
     pub name_ar: String,
@@ -110,7 +114,7 @@ pub struct OfficeStatus {
 }
 
 /// The daemon.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct AgentStatus {
     /// Its version.
     pub version: String,
@@ -121,7 +125,7 @@ pub struct AgentStatus {
 }
 
 /// The link to HQ.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct LinkStatus {
     /// How it is.
     pub state: LinkPhase,
@@ -142,15 +146,19 @@ pub struct LinkStatus {
 }
 
 /// How far HQ has what was written here.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct SyncStatus {
     /// The newest journal.
+    #[schemars(with = "Option<String>")]
     pub journal: Option<JournalId>,
     /// Its last entry.
+    #[schemars(with = "u64")]
     pub head_seq: Seq,
     /// The last entry that HQ has fsynced.
+    #[schemars(with = "u64")]
     pub stored_seq: Seq,
     /// The last entry that is in a copy declared off-site.
+    #[schemars(with = "u64")]
     pub stable_seq: Seq,
     /// How many entries HQ has not.
     pub backlog_records: u64,
@@ -179,7 +187,7 @@ pub struct SyncStatus {
 }
 
 /// The records of this office.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct RecordsStatus {
     /// How many.
     pub total: u64,
@@ -191,7 +199,7 @@ pub struct RecordsStatus {
 }
 
 /// The journal and its disk.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
 pub struct JournalStatus {
     /// How long its files are, in bytes.
     pub bytes: u64,
@@ -210,7 +218,7 @@ pub struct JournalStatus {
 }
 
 /// A verification of the journal.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct Verified {
     /// When.
     pub at: Timestamp,
@@ -219,11 +227,13 @@ pub struct Verified {
 }
 
 /// The config in force. One serial over the whole fleet; 0 is what is built in.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct ConfigStatus {
     /// The edition in force; null in what an older daemon left.
+    #[schemars(with = "Option<u64>")]
     pub running: Option<Serial>,
     /// The newest edition that HQ wants; null while none has come.
+    #[schemars(with = "Option<u64>")]
     pub desired: Option<Serial>,
     /// `idle`, `held`, or how far the last attempt came.
     pub state: Option<String>,
@@ -235,7 +245,7 @@ pub struct ConfigStatus {
 }
 
 /// The office's keys.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct IdentityStatus {
     /// The first 16 hex digits of the transport key's hash, as HQ shows it.
     pub key: String,
@@ -249,7 +259,7 @@ impl Verified {
 }
 
 /// Our clock against HQ's.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct ClockStatus {
     /// Ours minus HQ's in milliseconds, as of the last Welcome.
     pub offset_ms: Option<i64>,
@@ -258,7 +268,7 @@ pub struct ClockStatus {
 }
 
 /// Something that is wrong.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct Warning {
     /// A constant word: `wasl explain CODE`.
     pub code: String,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use wasl_protocol::edition::Serial;
 use wasl_protocol::id::{EpochId, Head, JournalId, OfficeId};
@@ -11,7 +12,7 @@ use wasl_protocol::units::Seq;
 use crate::habit::Freshness;
 
 /// `status --json`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, JsonSchema, Serialize, Deserialize)]
 pub struct Status {
     /// [`Self::SCHEMA`].
     pub schema: String,
@@ -28,6 +29,7 @@ pub struct Status {
     /// Has the daemon just started? Then nothing is told that only time can tell.
     pub warming_up: bool,
     /// Which life of HQ's database this is.
+    #[schemars(with = "String")]
     pub epoch: EpochId,
     /// The daemon's process.
     pub pid: Option<u32>,
@@ -53,7 +55,7 @@ pub struct Status {
 }
 
 /// How much there is at HQ.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, JsonSchema, Serialize, Deserialize)]
 pub struct Totals {
     /// Offices that are not revoked.
     pub offices: u64,
@@ -61,6 +63,7 @@ pub struct Totals {
     pub connected: u64,
     /// Of those that are not revoked: how many are so fresh.
     #[serde(default)]
+    #[schemars(with = "BTreeMap<String, u64>")]
     pub freshness: BTreeMap<Freshness, u64>,
     /// Records.
     pub records: u64,
@@ -71,7 +74,9 @@ pub struct Totals {
 }
 
 /// How headquarters is, all in all.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, JsonSchema, Serialize, Deserialize,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Overall {
     /// Nothing is wrong.
@@ -95,7 +100,9 @@ impl From<Option<Severity>> for Overall {
 }
 
 /// How bad something is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, JsonSchema, Serialize, Deserialize,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
     /// Somebody has work to do.
@@ -107,7 +114,7 @@ pub enum Severity {
 }
 
 /// One thing that is wrong.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct Warning {
     /// What, for programs: a constant word. `wasl-hq explain` tells more of it.
     pub code: String,
@@ -127,7 +134,7 @@ pub struct Warning {
 }
 
 /// The database and its disk.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, JsonSchema, Serialize, Deserialize)]
 pub struct DatabaseStatus {
     /// How many bytes it takes.
     pub bytes: u64,
@@ -136,9 +143,10 @@ pub struct DatabaseStatus {
 }
 
 /// The newest rollout.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, JsonSchema, Serialize, Deserialize)]
 pub struct RolloutStatus {
     /// Of which edition.
+    #[schemars(with = "u64")]
     pub serial: Serial,
     /// How far it is: `SIGNED`, `CANARY`, `SOAK`, `WAVE 1`, .. `COMPLETE`, `PAUSED`, `ABORTED` or
     /// `SUPERSEDED`.
@@ -152,7 +160,7 @@ pub struct RolloutStatus {
 }
 
 /// How far an office has come in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OfficeState {
     /// It has a token and has not joined.
@@ -175,9 +183,10 @@ impl OfficeState {
 }
 
 /// One office, as HQ sees it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, JsonSchema, Serialize, Deserialize)]
 pub struct OfficeStatus {
     /// Its id.
+    #[schemars(with = "String")]
     pub id: OfficeId,
     /// Its name in Arabic.
     pub name_ar: String,
@@ -194,6 +203,7 @@ pub struct OfficeStatus {
     /// The round-trip time to it, in milliseconds.
     pub rtt_ms: Option<u64>,
     /// How fresh that makes what is known of it, by its own habit; none of one that is revoked.
+    #[schemars(with = "Option<String>")]
     pub freshness: Option<Freshness>,
     /// Its habit, and its silence by that; none of one that never came or is revoked.
     pub habit: Option<HabitStatus>,
@@ -214,6 +224,7 @@ pub struct OfficeStatus {
     /// Its journals, oldest first.
     pub journals: Vec<JournalStatus>,
     /// How far HQ has the newest of them.
+    #[schemars(with = "u64")]
     pub stored_seq: Seq,
     /// How many entries of its newest journal HQ has not, of those that it last reported.
     pub backlog: Option<u64>,
@@ -227,7 +238,7 @@ pub struct OfficeStatus {
 
 /// When an office is usually heard, and what its silence means by that. Hours are those in which it
 /// is usually heard and HQ ran.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, JsonSchema, Serialize, Deserialize)]
 pub struct HabitStatus {
     /// When it is usually heard, in words: `Sun-Thu 08-15`.
     pub usual: String,
@@ -242,13 +253,16 @@ pub struct HabitStatus {
 }
 
 /// One journal of an office.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, JsonSchema, Serialize, Deserialize)]
 pub struct JournalStatus {
     /// Which.
+    #[schemars(with = "String")]
     pub journal: JournalId,
     /// How far HQ has it.
+    #[schemars(with = "u64")]
     pub seq: Seq,
     /// The head there.
+    #[schemars(with = "String")]
     pub head: Head,
 }
 
