@@ -4,11 +4,13 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
-use wasl_protocol::id::{Dot, GroupName, OfficeId, RecordId};
+use wasl_protocol::id::{GroupName, OfficeId};
+use wasl_protocol::named::Named;
 use wasl_protocol::private::Private;
 
 use super::config::ConfigCommand;
 use super::edit::{Setting, setting};
+use super::named::NamedDot;
 
 /// The data dir that the service's unit has.
 const DATA_DIR: &str = "/var/lib/wasl-hq";
@@ -115,17 +117,17 @@ pub(super) enum OfficeCommand {
     List,
     /// Show one office
     Show {
-        /// Which office
+        /// Which office; the beginning of its id will do
         id: OfficeId,
     },
     /// Print a new join token for an office that has not joined
     Token {
-        /// Which office
+        /// Which office; the beginning of its id will do
         id: OfficeId,
     },
     /// Let an office in no more; ends its live session at once
     Revoke {
-        /// Which office
+        /// Which office; the beginning of its id will do
         id: OfficeId,
     },
 }
@@ -134,8 +136,8 @@ pub(super) enum OfficeCommand {
 pub(super) enum RecordCommand {
     /// Show one record
     Get {
-        /// Which record
-        id: RecordId,
+        /// Which record; the beginning of its id will do
+        id: Named,
     },
     /// List the records
     List {
@@ -145,8 +147,8 @@ pub(super) enum RecordCommand {
     },
     /// Change fields of one record
     Set {
-        /// Which record
-        id: RecordId,
+        /// Which record; the beginning of its id will do
+        id: Named,
         /// What to change; a value is JSON if it parses, else text
         #[arg(value_name = "GROUP.FIELD=VALUE", required = true, value_parser = setting)]
         settings: Vec<Setting>,
@@ -155,8 +157,8 @@ pub(super) enum RecordCommand {
     },
     /// Say that a record does not count; nothing of it is deleted
     Void {
-        /// Which record
-        id: RecordId,
+        /// Which record; the beginning of its id will do
+        id: Named,
         /// Why it does not count
         #[arg(long, value_name = "TEXT")]
         why: String,
@@ -165,14 +167,14 @@ pub(super) enum RecordCommand {
     },
     /// Show who wrote what into a record, and when
     History {
-        /// Which record
-        id: RecordId,
+        /// Which record; the beginning of its id will do
+        id: Named,
     },
     /// Let another office see and edit a record
     Grant {
-        /// Which record
-        id: RecordId,
-        /// Which office
+        /// Which record; the beginning of its id will do
+        id: Named,
+        /// Which office; the beginning of its id will do
         office: OfficeId,
         /// No longer: the office's grant ends
         #[arg(long)]
@@ -198,8 +200,8 @@ pub(super) enum ConflictCommand {
     List,
     /// End the conflict of one group
     Resolve {
-        /// Which record
-        id: RecordId,
+        /// Which record; the beginning of its id will do
+        id: Named,
         /// Which group
         group: GroupName,
         #[command(flatten)]
@@ -215,7 +217,7 @@ pub(super) enum ConflictCommand {
 pub(super) struct Choice {
     /// Take the value that this edit wrote
     #[arg(long, value_name = "DOT")]
-    pub take: Option<Dot>,
+    pub take: Option<NamedDot>,
     /// Write this value instead
     #[arg(long, value_name = "JSON")]
     pub value: Option<String>,
@@ -227,13 +229,13 @@ pub(super) enum HeldCommand {
     List,
     /// Show what a held entry says beside what the record has
     Show {
-        /// Which entry
-        dot: Dot,
+        /// Which entry; the beginning of its journal will do
+        dot: NamedDot,
     },
     /// Let a held entry count
     Release {
-        /// Which entry
-        dot: Dot,
+        /// Which entry; the beginning of its journal will do
+        dot: NamedDot,
         /// Without waiting for what its author had seen: at worst a conflict comes of it
         #[arg(long)]
         as_is: bool,
@@ -242,8 +244,8 @@ pub(super) enum HeldCommand {
     },
     /// Say that a held entry does not count; its office is told why
     Refuse {
-        /// Which entry
-        dot: Dot,
+        /// Which entry; the beginning of its journal will do
+        dot: NamedDot,
         /// Why
         #[arg(long, value_name = "TEXT")]
         reason: String,

@@ -12,6 +12,7 @@ use super::ask::Asker;
 use super::beside::side_by_side;
 use super::edit::{self, read, write};
 use super::failure::{FAILED, Failure};
+use super::named::{self, NamedDot};
 use super::table::indented;
 
 /// Does what was said about conflicts.
@@ -19,6 +20,7 @@ pub(super) async fn conflict(asker: &Asker, command: ConflictCommand) -> Result<
     match command {
         ConflictCommand::List => list(asker).await,
         ConflictCommand::Resolve { id, group, choice, by } => {
+            let id = named::record(asker, &id).await?;
             resolve(asker, (id, &group), choice, by.operator()).await
         }
     }
@@ -75,15 +77,15 @@ async fn resolve(
 ) -> Result<(), Failure> {
     let read = read(asker, id).await?;
     let siblings = siblings(id, &read, group)?;
-    let value = match choice.take {
-        Some(dot) => taken(id, group, dot, &siblings)?,
-        None => edit::value(&choice.value.unwrap_or_default()),
+    let (take, value) = match choice.take {
+        Some(dot) => taken(id, group, &dot, &siblings).map(|(dot, value)| (Some(dot), value))?,
+        None => (None, edit::value(&choice.value.unwrap_or_default())),
     };
     let groups = Map::from_iter([(group.to_string(), value)]);
     let record = write(asker, (id, &read), groups, by).await?;
     asker.show(&record, |_| {
-        let counts = choice.take.map_or("the new value".to_owned(), |dot| format!("{dot}"));
-        let others = siblings.iter().filter(|said| Some(said.dot) != choice.take);
+        let counts = take.map_or("the new value".to_owned(), |dot| format!("{dot}"));
+        let others = siblings.iter().filter(|said| Some(said.dot) != take);
         let others: Vec<_> = others.map(dot_and_office).collect();
         format!("{group} of {id}: {counts} counts; no longer: {}", others.join(", "))
     })
@@ -117,16 +119,17 @@ fn siblings(id: RecordId, read: &Value, group: &GroupName) -> Result<Vec<Sibling
 fn taken(
     id: RecordId,
     group: &GroupName,
-    dot: Dot,
+    named: &NamedDot,
     siblings: &[SiblingReport],
-) -> Result<Value, Failure> {
-    let taken = siblings.iter().find(|s| s.dot == dot).map(|s| s.value.clone());
-    taken.ok_or_else(|| {
-        let dots: Vec<_> = siblings.iter().map(dot_and_office).collect();
-        let why = format!("it has no value by {dot}");
-        Failure::new(FAILED, &format!("{group} of {id}"), why)
-            .help(format!("take one of these: {}", dots.join(", ")))
-    })
+) -> Result<(Dot, Value), Failure> {
+    let fitting: Vec<_> = siblings.iter().filter(|said| named.fits(said.dot)).collect();
+    if let [taken] = fitting[..] {
+        return Ok((taken.dot, taken.value.clone()));
+    }
+    let dots: Vec<_> = siblings.iter().map(dot_and_office).collect();
+    let why = if fitting.is_empty() { "it has no value by" } else { "several values are by" };
+    Err(Failure::new(FAILED, &format!("{group} of {id}"), format!("{why} {named}"))
+        .help(format!("take one of these: {}", dots.join(", "))))
 }
 
 fn dot_and_office(said: &SiblingReport) -> String {
@@ -158,7 +161,8 @@ mod tests {
         let (id, contact, _) = ids();
         let siblings = siblings(id, &record(), &contact).unwrap();
         let take = |dot: &str| taken(id, &contact, dot.parse().unwrap(), &siblings);
-        assert_eq!(take(ONE).unwrap(), json!({"phone": "1"}));
+        assert_eq!(take(ONE).unwrap(), (ONE.parse().unwrap(), json!({"phone": "1"})));
+        assert_eq!(take("00c1:3").unwrap(), take(ONE).unwrap());
         let refused = format!("{:?}", take("00c1a5b2d3e4f506:4").unwrap_err());
         assert!(refused.contains(&format!("{TWO} (hq), {ONE} (nasr)")), "{refused}");
     }

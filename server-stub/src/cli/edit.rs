@@ -69,7 +69,7 @@ pub(super) async fn grant(
     (office, end): (OfficeId, bool),
     by: Option<Private<String>>,
 ) -> Result<(), Failure> {
-    let new = NewGrant { office, end, operator: by };
+    let new = NewGrant { office: office.to_string(), end, operator: by };
     let record: Value = asker.post(&format!("/v1/records/{id}/grants"), &new).await?;
     let does = if end { "no longer sees" } else { "sees and edits" };
     asker.show(&record, |_| format!("{} {does} {id}", new.office))

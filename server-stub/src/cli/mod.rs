@@ -5,6 +5,7 @@
 mod args; // what can be said
 mod failure; // what is said when it cannot be done
 mod ask; // the console: over its socket, or over the database of a stopped HQ
+mod named; // ids as people type them
 mod owner; // root works for the data dir's owner
 mod table; // what people read
 mod init; // keys and database
@@ -29,10 +30,10 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::seam::World;
-pub use schemas::schemas;
 use args::{Args, Command};
 use ask::Asker;
 use failure::{Failure, USAGE};
+pub use schemas::schemas;
 
 /// The whole command line, for manuals and completions.
 pub fn command() -> clap::Command {

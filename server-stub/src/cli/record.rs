@@ -16,6 +16,7 @@ use super::beside::side_by_side;
 use super::conflict::columns;
 use super::edit;
 use super::failure::{FAILED, Failure};
+use super::named::record as record_id;
 use super::table::{cut, harmless, indented, moment, or_dash, plain, table};
 
 /// How many characters of a value a line of the history shows.
@@ -39,12 +40,17 @@ pub(super) async fn record(asker: &Asker, command: RecordCommand) -> Result<(), 
             }
             asker.show(&list, lines)
         }
-        RecordCommand::History { id } => history(asker, id).await,
+        RecordCommand::History { id } => history(asker, record_id(asker, &id).await?).await,
         RecordCommand::Set { id, settings, by } => {
+            let id = record_id(asker, &id).await?;
             edit::set(asker, id, &settings, by.operator()).await
         }
-        RecordCommand::Void { id, why, by } => edit::void(asker, id, &why, by.operator()).await,
+        RecordCommand::Void { id, why, by } => {
+            let id = record_id(asker, &id).await?;
+            edit::void(asker, id, &why, by.operator()).await
+        }
         RecordCommand::Grant { id, office, end, by } => {
+            let id = record_id(asker, &id).await?;
             edit::grant(asker, id, (office, end), by.operator()).await
         }
     }

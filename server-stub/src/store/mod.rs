@@ -24,6 +24,7 @@ mod history; // a record's edits
 mod editions; // editions that HQ takes
 mod rollouts; // driven, and what each office is to be sent
 mod steps; // where its config steps leave each office
+mod ids; // which ids there are
 mod disk; // how large the database is, and how much room it has
 mod heard; // in which hours HQ heard each office
 #[cfg(test)]

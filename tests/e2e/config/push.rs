@@ -1,7 +1,7 @@
 //! One round trip to the offices that are linked, later to the one that is not.
 
 use super::author::{Author, word};
-use super::{committed, explained, import, in_force, push, rollout, running, until_at};
+use super::{at, committed, explained, import, in_force, push, rollout, running, until_at};
 use crate::district::{District, enroll, synced, until};
 use serde_json::{Value, json};
 use std::thread;
