@@ -2,7 +2,7 @@
 // that an operator has paused, one that was revoked. Real daemons; ended with this process.
 
 import { execFileSync, spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,9 +10,13 @@ import { join } from "node:path";
 const DAY_S = 86_400;
 
 // How many are enrolled so many days ago, and where: some days without any.
-const DAYS = [[27, 4], [24, 9], [20, 12], [17, 7], [13, 15], [9, 11], [6, 14], [4, 10], [2, 13], [1, 8]];
+const DAYS = [[27, 4], [24, 8], [20, 11], [17, 6], [13, 13], [9, 9], [6, 12], [4, 10], [1, 7]];
 
-const TODAY = 17;
+const TODAY = 14;
+
+// An edition that one office has in force and the others still wait for.
+const EDITION = `[edition]\nserial = 1\nauthor = "Zainab Kareem"\nreason = "more appointments"
+[settings.day]\ncapacity = 120\n`;
 
 export class Fleet {
   constructor(binary, data) {
@@ -76,12 +80,21 @@ export class Fleet {
     this.call("wasl", paused, ["wait", "--link", "--timeout", "20"]);
     this.call("wasl", paused, ["pause", "--why", "the antenna is being moved"]);
     this.call("wasl", paused, ["enroll"], this.forms(paused).slice(0, 11).join("\n"));
+    this.edition();
     this.call("wasl-hq", "hq", ["office", "revoke", revoked]);
     await until(async () => {
       const status = await (await fetch(`${offices.revoked.url}/v1/status`)).json();
       return status.link.state === "refused";
     });
     return { hq, ...offices };
+  }
+
+  edition() {
+    const [file, signed] = [join(this.root, "day.toml"), join(this.root, "day.signed")];
+    writeFileSync(file, EDITION);
+    const key = join(this.root, "hq.config-key");
+    this.call("wasl-hq", "hq", ["config", "sign", file, "--key", key, "-o", signed]);
+    this.call("wasl-hq", "hq", ["config", "push", signed, "--now"]);
   }
 
   async end() {

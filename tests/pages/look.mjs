@@ -21,6 +21,9 @@ const DIRECTIONS = { ar: "rtl", en: "ltr" };
 // What each page must say of itself.
 const VERDICTS = { well: "ok", paused: "warn", revoked: "crit" };
 
+// Fewer rules that hold than these mean that axe did not see the page.
+const RULES = 15;
+
 const wrong = [];
 const complain = (where, what) => wrong.push(`${where}: ${what}`);
 
@@ -53,7 +56,8 @@ async function look({ name, url, lang, size }) {
   const where = `${name}-${lang}-${size}`;
   const context = await browser.newContext({ viewport: SIZES[size], locale: "en-GB" });
   const page = await context.newPage();
-  page.on("console", (said) => complain(where, `the console says ${said.type()}: ${said.text()}`));
+  const console_says = (said) => complain(where, `the console says ${said.type()}: ${said.text()}`);
+  page.on("console", console_says);
   page.on("pageerror", (e) => complain(where, `a script fails: ${e}`));
   page.on("request", (asked) => {
     if (!asked.url().startsWith(url)) complain(where, `asks ${asked.url()}`);
@@ -89,7 +93,8 @@ async function look({ name, url, lang, size }) {
     complain(where, `the policy refuses ${refused}`);
   }
   await page.evaluate(axe);
-  const { violations } = await page.evaluate(() => globalThis.axe.run(document));
+  const { violations, passes } = await page.evaluate(() => globalThis.axe.run(document));
+  if (passes.length < RULES) complain(where, `axe looked at ${passes.length} rules only`);
   for (const { id, help, nodes } of violations) {
     complain(where, `axe: ${id}: ${help}: ${nodes.map((node) => node.html).slice(0, 3).join(" ")}`);
   }
@@ -101,6 +106,13 @@ async function look({ name, url, lang, size }) {
     });
     if (wide > room) complain(where, `scrolls sideways: ${wide} in ${room} at ${viewport.width}`);
   }
+  // The policy is one that a browser keeps: a style of the page's own is refused.
+  page.off("console", console_says);
+  await page.evaluate(() => {
+    document.head.append(Object.assign(document.createElement("style"), { textContent: "p {}" }));
+  });
+  await page.waitForFunction(() => globalThis.refused.length > 0, null, { timeout: 5_000 })
+    .catch(() => complain(where, "the policy refuses nothing"));
   // The switch leads to the same page in the other language.
   await page.locator(".switch a").click();
   const other = lang === "ar" ? "en" : "ar";

@@ -108,6 +108,10 @@ mod tests {
     use wasl_protocol::id::OfficeId;
     use wasl_protocol::record::Draft;
 
+    fn hours() -> i64 {
+        HOURS.try_into().unwrap()
+    }
+
     fn arrival(at: i64, workstation: &str) -> Arrival {
         Arrival { at: UnixMs(at), workstation: workstation.to_owned() }
     }
@@ -141,7 +145,7 @@ mod tests {
         let hour = &tally.hours()[&0];
         assert_eq!((hour.len(), hour[OTHERS]), (WORKSTATIONS + 1, 200 - WORKSTATIONS as u64));
         assert_eq!(hour.values().sum::<u64>(), 200);
-        for n in 0..HOURS as i64 {
+        for n in 0..hours() {
             tally.count(arrival((n + 1) * MS_PER_HOUR, "ws-1"));
         }
         assert_eq!((tally.hours().len(), tally.hours().keys().next()), (HOURS, Some(&1)));
@@ -154,7 +158,7 @@ mod tests {
     #[test]
     fn a_clock_that_was_years_off_does_not_push_out_what_is_true() {
         let mut tally = Tally::default();
-        for n in 0..HOURS as i64 {
+        for n in 0..hours() {
             tally.count(arrival((400_000 + n) * MS_PER_HOUR, ""));
         }
         tally.count(arrival(0, ""));

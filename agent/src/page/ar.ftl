@@ -153,7 +153,7 @@ conflict-records = { $form ->
   }
 
 ago = منذ { $span }
-since = { $ago }
+since = منذ { $span }
 seconds = { $form ->
     [zero] لحظة
     [one] ثانية

@@ -132,7 +132,7 @@ conflict-records = { $form ->
   }
 
 ago = { $span } ago
-since = since { $ago }
+since = for { $span }
 seconds = { $form ->
     [one] { $n } second
    *[other] { $n } seconds

@@ -7,7 +7,9 @@ use wasl_protocol::edition::{Language, Serial};
 
 use super::Page;
 use super::days::Days;
-use super::sentence::{Moment, Piece, ago, bytes, day, harmless, moment, pieces, seconds, span};
+use super::sentence::{
+    Moment, Piece, ago, bytes, day, harmless, moment, pieces, seconds, sentence, span,
+};
 use super::words::Words;
 use crate::engine::OTHERS;
 use crate::facts::LinkPhase;
@@ -94,6 +96,9 @@ struct Column {
 const STEP: u64 = 10;
 const HEIGHT: u64 = 100;
 
+/// A hyphen at which no line ends.
+const NOT_HERE: &str = "\u{2060}-\u{2060}";
+
 impl Html {
     /// What this page says.
     pub(super) fn of(Page { status, hours, language, utc_offset_min }: Page<'_>) -> Self {
@@ -137,8 +142,8 @@ fn summary(words: &Words, status: &Status) -> String {
     if let Some(worst) = wrong.next() {
         let (title, _) = title(words, worst);
         let more = wrong.count() as u64;
-        let with = [("worst", FluentValue::from(title.clone())), ("n", more.into())];
-        return if more == 0 { title } else { words.with("and-more", &with) };
+        let with = [("worst", FluentValue::from(title.clone()))];
+        return if more == 0 { title } else { words.count_with("and-more", more, &with) };
     }
     let what = FluentValue::from(words.count("entries", status.sync.backlog_records));
     match (status.sync.backlog_records, status.link.state) {
@@ -152,13 +157,13 @@ fn summary(words: &Words, status: &Status) -> String {
 /// What a warning is called; and is that the document's own English?
 fn title(words: &Words, warning: &Warning) -> (String, bool) {
     let id = format!("w-{}", warning.code);
-    if words.has(&id) { (words.say(&id), false) } else { (harmless(&warning.title), true) }
+    if words.has(&id) { (words.say(&id), false) } else { (sentence(&warning.title), true) }
 }
 
 fn todo(words: &Words, warning: &Warning, now: Timestamp) -> Todo {
     let (title, foreign) = title(words, warning);
     let id = format!("do-{}", warning.code);
-    let action = if words.has(&id) { words.say(&id) } else { harmless(&warning.action) };
+    let action = if words.has(&id) { words.say(&id) } else { sentence(&warning.action) };
     Todo {
         severity: match warning.severity {
             Severity::Info => "info",
@@ -217,7 +222,7 @@ fn link(words: &Words, status: &Status) -> Fact {
         notes.push(words.with(id, &[(name, value.into())]));
     };
     if let Some(since) = link.since {
-        with("since", "ago", ago(words, since, now));
+        with("since", "span", span(words, seconds(since, now)));
     }
     if link.state == LinkPhase::Up {
         if let Some(ms) = link.rtt_ms {
@@ -246,7 +251,7 @@ fn backlog(words: &Words, status: &Status) -> Fact {
             with("backlog-age", "ago", ago(words, oldest, status.as_of));
         }
         with("backlog-size", "size", bytes(sync.backlog_bytes));
-        if let Some(eta_s) = sync.eta_s {
+        if let Some(eta_s) = sync.eta_s.filter(|_| status.link.state == LinkPhase::Up) {
             with("backlog-done", "span", span(words, eta_s));
         }
     }
@@ -264,10 +269,8 @@ fn backlog(words: &Words, status: &Status) -> Fact {
 }
 
 fn power(words: &Words, status: &Status) -> Fact {
-    let (state, word) = match status.safe_to_power_off {
-        true => ("ok", "power-safe"),
-        false => ("crit", "power-unsafe"),
-    };
+    let safe = status.safe_to_power_off;
+    let (state, word) = if safe { ("ok", "power-safe") } else { ("crit", "power-unsafe") };
     let intake = if status.intake_open { "intake-open" } else { "intake-closed" };
     fact(words.say("power"), state, words.say(word), &[words.say(intake)])
 }
@@ -366,7 +369,7 @@ fn chart(words: &Words, days: &Days, utc_offset_min: i16) -> Option<Chart> {
     let (at, most) = days.most()?;
     let with = [
         ("total", FluentValue::from(words.count("enrollments", days.total()))),
-        ("day", day(at).into()),
+        ("day", day(at).replace('-', NOT_HERE).into()),
         ("most", most.into()),
     ];
     let column = |(i, (at, n)): (usize, &(_, u64))| {

@@ -126,7 +126,7 @@ fn an_office_that_is_well_says_so_in_both_languages() {
             "<h1><bdi>Suq Al-Shuyukh</bdi></h1>",
             "Headquarters has everything",
             "16 enrollments",
-            "56 enrollments in 30 days; most on 2016-01-11: 40",
+            "56 enrollments in 30 days; most on 2016\u{2060}-\u{2060}01\u{2060}-\u{2060}11: 40",
             "round trip 612 ms",
         ],
     );
@@ -149,7 +149,7 @@ fn what_is_wrong_stands_with_its_cause_its_age_and_what_to_do() {
             r#"<p class="more" lang="en" dir="ltr">this case</p>"#,
         ],
     );
-    says(&english, &["the link to HQ is down", "2 entries", "the oldest 30 hours ago"]);
+    says(&english, &["The link to HQ is down", "2 entries", "the oldest 30 hours ago"]);
     assert!(!arabic.contains("وأمر آخر"), "what something else explains does not count again");
 }
 
@@ -165,7 +165,7 @@ fn every_warning_and_every_severity_is_told_in_both_languages() {
                 Severity::Crit => Overall::Crit,
             };
             let [arabic, english] = both(&status);
-            says(&english, &[&code.title.replace('\'', "&#39;"), "Code"]);
+            says(&english, &[&sentence::sentence(code.title).replace('\'', "&#39;"), "Code"]);
             assert!(!arabic.contains(code.title), "{}: not in Arabic", code.code);
             for html in [&arabic, &english] {
                 assert!(!html.contains("<h3 lang="), "{}: not in the page's language", code.code);
@@ -182,7 +182,7 @@ fn a_warning_of_another_version_is_shown_as_it_came() {
     (odd.code, odd.title) = ("never-heard-of".into(), "something <new>".into());
     status.warnings = vec![odd];
     let [arabic, _] = both(&status);
-    says(&arabic, &[r#"<h3 lang="en" dir="ltr">"#, "something &#60;new&#62;", "never-heard-of"]);
+    says(&arabic, &[r#"<h3 lang="en" dir="ltr">"#, "Something &#60;new&#62;", "never-heard-of"]);
 }
 
 #[test]
@@ -191,7 +191,9 @@ fn every_state_of_link_and_config_has_its_words() {
     for state in [Up, Connecting, Backoff, Down, Refused, Paused] {
         let mut status = well();
         status.link.state = state;
-        both(&status).iter().for_each(|html| whole(html));
+        for html in both(&status) {
+            whole(&html);
+        }
     }
     let words = "idle fetched verified staged applying probation committed rejected rolled_back \
                  superseded held unheld";

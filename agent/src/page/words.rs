@@ -70,19 +70,25 @@ impl Words {
 
     /// A message about a number `n`.
     pub(super) fn count(&self, id: &str, n: u64) -> String {
-        self.with(id, &[("n", n.into())])
+        self.count_with(id, n, &[])
     }
 
-    /// A message with these variables. With a number `n` comes `form`: which form of plural it asks
-    /// for.
+    /// A message about a number `n`, with these variables too. `form` in it is the form of plural
+    /// that `n` asks for.
+    pub(super) fn count_with(
+        &self,
+        id: &str,
+        n: u64,
+        variables: &[(&'static str, FluentValue<'_>)],
+    ) -> String {
+        let number = [("n", n.into()), ("form", form(self.language, n).into())];
+        self.with(id, &[&number, variables].concat())
+    }
+
+    /// A message with these variables.
     pub(super) fn with(&self, id: &str, variables: &[(&'static str, FluentValue<'_>)]) -> String {
-        let mut args: FluentArgs<'_> =
-            variables.iter().map(|(name, value)| (*name, value.clone())).collect();
-        if let Some(FluentValue::Number(n)) = args.get("n") {
-            let form = form(self.language, n.value);
-            args.set("form", form);
-        }
-        self.format(id, Some(&args))
+        let variables = variables.iter().map(|(name, value)| (*name, value.clone()));
+        self.format(id, Some(&variables.collect()))
     }
 
     fn format(&self, id: &str, args: Option<&FluentArgs<'_>>) -> String {
@@ -93,17 +99,16 @@ impl Words {
     }
 }
 
-/// The form of plural of a whole number, by the rules of Unicode's CLDR; English has a form for
-/// nothing, too. (The rules that come with
-/// Fluent look at the whole number where Arabic looks at its last two digits.)
-fn form(language: Language, n: f64) -> &'static str {
-    let in_hundred = n.rem_euclid(100.0);
-    match language {
-        _ if n == 0.0 => "zero",
-        _ if n == 1.0 => "one",
-        Language::Ar if n == 2.0 => "two",
-        Language::Ar if (3.0..=10.0).contains(&in_hundred) => "few",
-        Language::Ar if in_hundred >= 11.0 => "many",
+/// The form of plural of a number, by the rules of Unicode's CLDR; English has a form for nothing,
+/// too. (The rules that come with Fluent look at the whole number where Arabic looks at its last two
+/// digits.)
+fn form(language: Language, n: u64) -> &'static str {
+    match (n, language, n % 100) {
+        (0, ..) => "zero",
+        (1, ..) => "one",
+        (2, Language::Ar, _) => "two",
+        (_, Language::Ar, 3..=10) => "few",
+        (_, Language::Ar, 11..) => "many",
         _ => "other",
     }
 }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use wasl_protocol::edition::{Language, Serial};
 
 use super::Page;
-use super::sentence::{Moment, Piece, ago, bytes, harmless, moment, pieces};
+use super::sentence::{Moment, Piece, ago, bytes, harmless, moment, pieces, sentence};
 use super::words::Words;
 use crate::rollout::{OfficeRollout, RolloutFacts};
 use crate::status::{Freshness, OfficeState, OfficeStatus, Overall, Severity, Status, Warning};
@@ -60,8 +60,8 @@ struct Office {
     state: &'static str,
     word: String,
     notes: Vec<String>,
-    /// Only of fresh facts: others are told as the last known.
-    fresh: bool,
+    /// `fresh` or `old`: only fresh facts have colour. `never`: there are none.
+    facts: &'static str,
     records: u64,
     /// None: it has not said.
     waiting: Option<u64>,
@@ -105,20 +105,20 @@ fn summary(words: &Words, status: &Status) -> String {
     };
     let (title, _) = title(words, worst);
     let more = wrong.count() as u64;
-    let with = [("worst", FluentValue::from(title.clone())), ("n", more.into())];
-    if more == 0 { title } else { words.with("and-more", &with) }
+    let with = [("worst", FluentValue::from(title.clone()))];
+    if more == 0 { title } else { words.count_with("and-more", more, &with) }
 }
 
 /// What a warning is called; and is that the document's own English?
 fn title(words: &Words, warning: &Warning) -> (String, bool) {
     let id = format!("w-{}", warning.code);
-    if words.has(&id) { (words.say(&id), false) } else { (harmless(&warning.title), true) }
+    if words.has(&id) { (words.say(&id), false) } else { (sentence(&warning.title), true) }
 }
 
 fn todo(words: &Words, warning: &Warning, now: Timestamp) -> Todo {
     let (title, foreign) = title(words, warning);
     let id = format!("do-{}", warning.code);
-    let action = if words.has(&id) { words.say(&id) } else { harmless(&warning.action) };
+    let action = if words.has(&id) { words.say(&id) } else { sentence(&warning.action) };
     Todo {
         severity: match warning.severity {
             Severity::Info => "info",
@@ -150,7 +150,7 @@ fn facts(words: &Words, status: &Status) -> Vec<Fact> {
     let connected = [("n", totals.connected.into()), ("all", totals.offices.into())];
     let connected = words.with("connected-of", &connected);
     let freshness = Freshness::ALL.into_iter().filter_map(|freshness| {
-        let n = totals.freshness.get(&freshness)?;
+        let n = totals.freshness.get(&freshness).filter(|n| **n > 0)?;
         Some(format!("{}: {n}", words.say(&word(freshness))))
     });
     let started = status
@@ -254,7 +254,11 @@ fn tell(
     };
     let revoked = office.state == OfficeState::Revoked;
     let freshness = office.freshness.filter(|_| !revoked);
-    let fresh = freshness == Some(Freshness::Fresh);
+    let facts = match freshness {
+        Some(Freshness::Fresh) => "fresh",
+        Some(Freshness::Never) => "never",
+        _ => "old",
+    };
     Office {
         id: office.id.to_string(),
         name,
@@ -267,7 +271,7 @@ fn tell(
         },
         word: words.say(&freshness.map_or("revoked".to_owned(), word)),
         notes: silence(words, office, (freshness, now)),
-        fresh,
+        facts,
         records: office.records,
         waiting: office.backlog,
         conflicts: office.conflicts,
@@ -284,7 +288,7 @@ fn silence(
 ) -> Vec<String> {
     let mut notes = Vec::new();
     if office.connected {
-        notes.push(match office.rtt_ms {
+        notes.push(match office.rtt_ms.filter(|ms| *ms > 0) {
             Some(ms) => words.with("connected", &[("ms", ms.to_string().into())]),
             None => words.say("connected-plain"),
         });

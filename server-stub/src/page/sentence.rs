@@ -55,7 +55,8 @@ pub(super) fn seconds(from: Timestamp, to: Timestamp) -> u64 {
     to.as_second().saturating_sub(from.as_second()).max(0).unsigned_abs()
 }
 
-/// An amount of bytes with two digits or more, in the units that both languages write alike.
+/// An amount of bytes with two digits or more, in the units that both languages write alike. The
+/// marks round it keep its number before its unit where the text runs the other way.
 #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
 pub(super) fn bytes(n: u64) -> String {
     const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
@@ -65,7 +66,8 @@ pub(super) fn bytes(n: u64) -> String {
         scaled /= 1024.0;
         unit += 1;
     }
-    if unit == 0 { format!("{n} B") } else { format!("{scaled:.1} {}", UNITS[unit]) }
+    let amount = if unit == 0 { format!("{n} B") } else { format!("{scaled:.1} {}", UNITS[unit]) };
+    format!("\u{2068}{amount}\u{2069}")
 }
 
 /// The text with what stands in backticks set apart.
@@ -73,6 +75,13 @@ pub(super) fn pieces(text: &str) -> Vec<Piece> {
     let parts = text.split('`').enumerate();
     let pieces = parts.map(|(i, text)| Piece { typed: i % 2 == 1, text: text.to_owned() });
     pieces.filter(|piece| !piece.text.is_empty()).collect()
+}
+
+/// English as the document has it, as a sentence that begins with a capital; harmless.
+pub(super) fn sentence(text: &str) -> String {
+    let text = harmless(text);
+    let mut rest = text.chars();
+    rest.next().map_or(String::new(), |first| first.to_uppercase().chain(rest).collect())
 }
 
 /// The text without what could turn what stands round it.
@@ -102,6 +111,12 @@ mod tests {
         assert_eq!([plain(1), plain(119)], ["1 second", "119 seconds"]);
         assert_eq!([plain(120), plain(7_199)], ["2 minutes", "119 minutes"]);
         assert_eq!([plain(7_200), plain(172_800)], ["2 hours", "2 days"]);
+    }
+
+    #[test]
+    fn a_sentence_begins_with_a_capital() {
+        let told = ["the link", "`wasl sync`", "", "HQ"].map(sentence);
+        assert_eq!(told, ["The link", "`wasl sync`", "", "HQ"]);
     }
 
     #[test]
