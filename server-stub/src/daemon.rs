@@ -1,6 +1,8 @@
 //! The running HQ: opens what it needs, starts gateway and console, and stops them cleanly. The
 //! only place that spawns.
 
+mod log; // what is logged
+
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write};
@@ -25,6 +27,8 @@ use crate::seam::World;
 use crate::settings::{Settings, SettingsError};
 use crate::status::Running;
 use crate::store::{DATABASE, Store, StoreError};
+
+pub(crate) use log::start as start_log;
 
 /// The name of the console's socket in the data dir.
 pub const SOCKET: &str = "hq.sock";

@@ -93,6 +93,7 @@ impl Engine {
     /// After a failed write or sync. Everyone has been answered "not stored" then, and the engine
     /// is of no more use.
     pub fn turn(&mut self, inputs: Vec<Input>) -> Result<Option<oneshot::Sender<()>>, EngineError> {
+        let _span = tracing::debug_span!("engine.turn", inputs = inputs.len()).entered();
         let mut answers = Answers::default();
         let mut later = Vec::new();
         let mut inputs = inputs.into_iter();

@@ -26,13 +26,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Bytes;
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::IntoResponse;
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
+use tracing::Instrument as _;
 
 pub use config::{ConfigReport, ExplainReport, HoldReport, Imported};
 pub use conflicts::ConflictList;
@@ -119,8 +121,15 @@ impl Intake {
                 let detail = "this address does not answer that method";
                 Problem::new(StatusCode::METHOD_NOT_ALLOWED, code, title, detail)
             })
+            .layer(middleware::from_fn(in_span))
             .with_state(Arc::new(self))
     }
+}
+
+/// Whatever is logged of a request says that it is one. Its address may name a record: it is left out.
+async fn in_span(request: Request, next: Next) -> Response {
+    let span = tracing::debug_span!("intake.request", method = %request.method());
+    next.run(request).instrument(span).await
 }
 
 /// How long `status` waits for a turn of the engine: it answers when the disk hangs, too.

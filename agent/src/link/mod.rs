@@ -21,6 +21,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
+use tracing::Instrument as _;
 use wasl_protocol::edition::LinkSettings;
 use wasl_protocol::id::OfficeId;
 use wasl_protocol::join::ALPN;
@@ -187,7 +188,8 @@ impl Link {
     /// A session, and one more after each move of HQ's. None: held back.
     async fn sessions(&mut self, mut line: Line, mut endpoints: Vec<String>) -> Option<Failure> {
         loop {
-            match self.session(line, &endpoints).await? {
+            let span = tracing::debug_span!("link.session");
+            match self.session(line, &endpoints).instrument(span).await? {
                 Left::Ended(ended) => {
                     if ended.lived {
                         self.pace.reset();

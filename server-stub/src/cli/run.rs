@@ -5,7 +5,6 @@ use std::io;
 use std::path::Path;
 
 use tokio::runtime::Builder;
-use tracing_subscriber::EnvFilter;
 
 use crate::daemon;
 use crate::seam::World;
@@ -16,9 +15,6 @@ use super::owner::become_owner;
 
 /// The database in the data dir.
 pub(super) const SQLITE: &str = "sqlite:";
-
-/// What is logged when `WASL_LOG` does not say.
-const LOG: &str = "info";
 
 /// Runs HQ until it is told to stop.
 pub(super) fn run(dir: &Path, options: &Run, world: World) -> Result<(), Failure> {
@@ -33,9 +29,7 @@ pub(super) fn run(dir: &Path, options: &Run, world: World) -> Result<(), Failure
         return Err(Failure::new(SETTINGS, "--http", why)
             .help("say `--http 127.0.0.1:8781`, and reach it through an ssh tunnel"));
     }
-    let filter = EnvFilter::try_from_env("WASL_LOG").unwrap_or_else(|_| EnvFilter::new(LOG));
-    // A second one in the same process, as in a test, leaves the first in place.
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).try_init();
+    daemon::start_log();
     let runtime = Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|e| Failure::new(FAILED, "threads", e))?;
     Ok(runtime.block_on(daemon::run(dir, options.http, (world, io::stdout())))?)

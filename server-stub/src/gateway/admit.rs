@@ -4,6 +4,7 @@
 use quinn::Connection;
 use quinn::crypto::rustls::HandshakeData;
 use tokio::time::timeout;
+use tracing::Instrument as _;
 use wasl_protocol::join::{ALPN_JOIN, TransportKey};
 use wasl_protocol::wire::{Bye, ByeCode};
 
@@ -32,7 +33,8 @@ pub(super) async fn admit(config: GatewayConfig, arrival: Arrival) {
     match recognise(&config, &connection, key).await {
         Ok((office, seat)) => {
             drop(place);
-            pump::serve(&config, &connection, office, &seat).await;
+            let span = tracing::debug_span!("gateway.session", office = %office.id);
+            pump::serve(&config, &connection, office, &seat).instrument(span).await;
         }
         Err(bye) => {
             tracing::info!(%address, code = ?bye.code, "a connection was turned away");
