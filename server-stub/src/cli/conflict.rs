@@ -160,7 +160,7 @@ mod tests {
     fn a_resolution_takes_the_value_that_its_dot_names() {
         let (id, contact, _) = ids();
         let siblings = siblings(id, &record(), &contact).unwrap();
-        let take = |dot: &str| taken(id, &contact, dot.parse().unwrap(), &siblings);
+        let take = |dot: &str| taken(id, &contact, &dot.parse().unwrap(), &siblings);
         assert_eq!(take(ONE).unwrap(), (ONE.parse().unwrap(), json!({"phone": "1"})));
         assert_eq!(take("00c1:3").unwrap(), take(ONE).unwrap());
         let refused = format!("{:?}", take("00c1a5b2d3e4f506:4").unwrap_err());

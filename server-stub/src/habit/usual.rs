@@ -103,7 +103,8 @@ impl Usual {
             .filter(|hour| !days.is_empty() && most(hour) * 2 >= days.len())
             .collect();
         if hours.is_empty() {
-            return format!("at no fixed hours, about {} h a day", self.day_m().div_ceil(HOUR_M));
+            let day_h = ((self.day_m() + HOUR_M / 2) / HOUR_M).max(1);
+            return format!("at no fixed hours, about {day_h} h a day");
         }
         format!("{} {}", day_words(&days), hour_words(&hours))
     }

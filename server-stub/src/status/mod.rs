@@ -7,6 +7,8 @@ mod offices; // every office, and how fresh that is
 mod codes; // every constant word of what may be wrong
 mod warnings; // what is wrong, and what to do
 mod check; // the one line for monitoring systems
+#[cfg(test)]
+mod tests; // each state, and what is told of it
 
 use std::collections::BTreeMap;
 
