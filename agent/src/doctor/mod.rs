@@ -84,7 +84,7 @@ impl Findings {
     }
 }
 
-/// Looks at everything, at most for about [`PATIENCE`].
+/// Looks at everything, at most for about 15 s: what does not answer by then is a finding.
 pub async fn examine(patient: &Patient<'_>) -> Findings {
     let (disk, kernel_clock, network, unit) = tokio::join!(
         disk::disk(patient),
@@ -101,8 +101,8 @@ pub async fn examine(patient: &Patient<'_>) -> Findings {
     Findings::new(items)
 }
 
-/// How long a check may take.
-pub const PATIENCE: Duration = Duration::from_secs(8);
+/// How long the disk may take to answer.
+const PATIENCE: Duration = Duration::from_secs(8);
 
 #[cfg(test)]
 mod tests;

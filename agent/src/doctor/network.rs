@@ -1,12 +1,22 @@
 //! The way to headquarters: the names of its endpoints, UDP to them, and how much passes at once.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use tokio::net::lookup_host;
 use tokio::time::timeout;
 
-use super::{Finding, Level, PATIENCE, Patient};
+use super::{Finding, Level, Patient};
 use crate::link::{Credentials, Failure, LARGEST_BYTES, LEAST_BYTES, Probed, probe};
+
+/// How long a resolver may take at all.
+const NAME_PATIENCE: Duration = Duration::from_secs(4);
+
+/// How long one address of headquarters may take to answer: some round trips by satellite.
+const ADDRESS_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long a whole endpoint may take: two addresses, and some sizes.
+const PROBE_PATIENCE: Duration = Duration::from_secs(11);
 
 /// How long a resolver may take before it is slow, in milliseconds.
 const SLOW_NAME_MS: u64 = 2000;
@@ -54,7 +64,12 @@ struct Looked {
 
 async fn look(patient: &Patient<'_>, credentials: &Credentials, endpoint: &str) -> Looked {
     let (name, resolved) = name(patient, endpoint).await;
-    let probed = if resolved { Some(probe(credentials, endpoint, PATIENCE).await) } else { None };
+    let probed = if resolved {
+        let probing = timeout(PROBE_PATIENCE, probe(credentials, endpoint, ADDRESS_PATIENCE));
+        Some(probing.await.unwrap_or(Err(Failure::Timeout)))
+    } else {
+        None
+    };
     Looked { endpoint: endpoint.to_owned(), name, probed }
 }
 
@@ -66,7 +81,7 @@ async fn name(patient: &Patient<'_>, endpoint: &str) -> (Finding, bool) {
     }
     let before = patient.world.clock.mono();
     let fix = "check the resolver (`resolvectl query`, /etc/resolv.conf) and the network's cable";
-    let found = match timeout(PATIENCE, lookup_host(endpoint)).await {
+    let found = match timeout(NAME_PATIENCE, lookup_host(endpoint)).await {
         Ok(Ok(found)) => found.count(),
         Ok(Err(why)) => {
             let what = format!("{endpoint} does not resolve: {why}");
