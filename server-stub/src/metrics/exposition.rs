@@ -117,12 +117,11 @@ impl Family {
         };
         let mut metric = encoder.encode_descriptor(name, self.help, None, kind)?;
         match &self.samples {
-            Samples::Counters(values) if format == Format::OpenMetrics => {
-                values.iter().try_for_each(|(labels, value)| {
-                    metric.encode_family(labels)?.encode_counter::<NoLabelSet, _, f64>(value, None)
-                })
+            Samples::Counters(values) | Samples::Gauges(values) => {
+                let counts = matches!(self.samples, Samples::Counters(_));
+                let suffixed = counts && format == Format::OpenMetrics;
+                values.iter().try_for_each(|sample| encode(&mut metric, sample, suffixed))
             }
-            Samples::Counters(values) | Samples::Gauges(values) => gauges(&mut metric, values),
             Samples::Histogram { sum, count, buckets } => {
                 metric.encode_histogram::<NoLabelSet>(*sum, *count, buckets, None)
             }
@@ -130,13 +129,17 @@ impl Family {
     }
 }
 
-fn gauges(metric: &mut MetricEncoder<'_>, values: &[(Labels, f64)]) -> fmt::Result {
-    values.iter().try_for_each(|(labels, value)| {
-        if labels.is_empty() {
-            return metric.encode_gauge(value);
-        }
-        metric.encode_family(labels)?.encode_gauge(value)
-    })
+/// `suffixed`: the crate puts a counter's `_total` behind the family's name.
+fn encode(
+    metric: &mut MetricEncoder<'_>,
+    (labels, value): &(Labels, f64),
+    suffixed: bool,
+) -> fmt::Result {
+    let one = |metric: &mut MetricEncoder<'_>| match suffixed {
+        true => metric.encode_counter::<NoLabelSet, _, f64>(value, None),
+        false => metric.encode_gauge(value),
+    };
+    if labels.is_empty() { one(metric) } else { one(&mut metric.encode_family(labels)?) }
 }
 
 fn labelled<const N: usize, F: Into<Figure>>(
@@ -213,6 +216,7 @@ mod tests {
             Family::gauge("a_open", "Is it open?", true),
             Family::gauge("a_last_timestamp_seconds", "When.", None::<f64>),
             Family::counters("a_seen_total", "Seen.", ["way"], [(words("in"), 3_u64)]),
+            Family::counter("a_done_total", "Done.", 2_u64),
             Family::histogram("a_seconds", "Long.", 0.5, vec![(0.1, 1), (f64::INFINITY, 2)]),
         ]
     }
@@ -226,6 +230,7 @@ mod tests {
              # HELP a_last_timestamp_seconds When.\n# TYPE a_last_timestamp_seconds gauge\n\
              a_last_timestamp_seconds NaN\n\
              # HELP a_seen Seen.\n# TYPE a_seen counter\na_seen_total{way=\"in\"} 3.0\n\
+             # HELP a_done Done.\n# TYPE a_done counter\na_done_total 2.0\n\
              # HELP a_seconds Long.\n# TYPE a_seconds histogram\na_seconds_sum 0.5\n\
              a_seconds_count 3\na_seconds_bucket{le=\"0.1\"} 1\n\
              a_seconds_bucket{le=\"+Inf\"} 3\n# EOF\n"
