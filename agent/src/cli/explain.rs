@@ -2,14 +2,26 @@
 
 use std::fmt::Write as _;
 
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::plain::rows;
 use super::{Exit, Failure, Place, print, print_json};
 use crate::status::codes::{Code, Kind};
 
-/// The name of the document.
-const SCHEMA: &str = "wasl.explain/1";
+/// `explain --json`.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct ExplainedCodes {
+    /// `wasl.explain/1`.
+    schema: &'static str,
+    /// The codes that are this word, or all.
+    items: Vec<&'static Code>,
+}
+
+impl ExplainedCodes {
+    /// The name of this document.
+    const SCHEMA: &str = "wasl.explain/1";
+}
 
 /// Which word.
 #[derive(Debug, clap::Args)]
@@ -27,7 +39,9 @@ pub fn explain(place: &Place, args: &Args) -> Result<(), Failure> {
     };
     match &args.code {
         Some(word) if codes.is_empty() => Err(unknown(word)),
-        _ if place.json => print_json(&json!({ "schema": SCHEMA, "items": codes })),
+        _ if place.json => {
+            print_json(&ExplainedCodes { schema: ExplainedCodes::SCHEMA, items: codes })
+        }
         Some(_) => print(&codes.into_iter().map(page).collect::<Vec<_>>().join("\n")),
         None => print(&list(&codes)),
     }

@@ -7,10 +7,15 @@ use serde_json::json;
 
 use super::client::{Client, talk};
 use super::plain::minute;
+use super::wait::until;
 use super::{Failure, Place, block_on, print, print_json};
+use crate::facts::LinkPhase;
 use crate::intake::PauseReport;
 use crate::pause::LONGEST_S;
-use crate::status::harmless;
+use crate::status::{Status, harmless};
+
+/// How long the link may take to hang up, in seconds.
+const HANGS_UP_S: u64 = 10;
 
 const PATH: &str = "/v1/pause";
 
@@ -40,6 +45,11 @@ pub fn pause(place: &Place, args: &Args) -> Result<(), Failure> {
     let body = (!args.show).then(|| json!({ "for_s": args.for_s, "why": args.why }));
     let method = if args.show { Method::GET } else { Method::POST };
     let report = ask(place, "pause", method, body)?;
+    if !args.show {
+        // The link hangs up first: whoever looks next finds it paused.
+        let paused = |status: &Status| status.link.state == LinkPhase::Paused;
+        block_on(until(place, "pause", HANGS_UP_S, paused))?;
+    }
     if place.json {
         return print_json(&report);
     }

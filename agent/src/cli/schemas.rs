@@ -3,8 +3,11 @@
 
 use schemars::{Schema, schema_for};
 
+use super::explain::ExplainedCodes;
 use crate::doctor::Findings;
-use crate::intake::{ConfigReport, EnrolledReport, ExplainReport, HeldList, Imported, RecordList};
+use crate::intake::{
+    ConfigReport, EnrolledReport, ExplainReport, HeldList, Imported, PauseReport, RecordList,
+};
 use crate::receipt::ReceiptReport;
 use crate::status::Status;
 
@@ -14,8 +17,10 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("wasl.config-1", schema_for!(ConfigReport)),
         ("wasl.doctor-1", schema_for!(Findings)),
         ("wasl.enrolled-1", schema_for!(EnrolledReport)),
+        ("wasl.explain-1", schema_for!(ExplainedCodes)),
         ("wasl.held-1", schema_for!(HeldList)),
         ("wasl.import-1", schema_for!(Imported)),
+        ("wasl.pause-1", schema_for!(PauseReport)),
         ("wasl.receipt-1", schema_for!(ReceiptReport)),
         ("wasl.records-1", schema_for!(RecordList)),
         ("wasl.setting-1", schema_for!(ExplainReport)),

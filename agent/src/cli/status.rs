@@ -138,7 +138,7 @@ fn style() -> Style {
 /// Columns and rows of the terminal; plenty where there is none.
 fn size() -> (usize, usize) {
     match rustix::termios::tcgetwinsize(std::io::stdout()) {
-        Ok(size) if size.ws_col > 0 => (size.ws_col.into(), size.ws_row.into()),
+        Ok(size) if size.ws_col > 0 && size.ws_row > 0 => (size.ws_col.into(), size.ws_row.into()),
         _ => (COLUMNS, usize::MAX),
     }
 }

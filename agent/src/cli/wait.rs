@@ -83,7 +83,7 @@ pub fn sync(place: &Place, args: &SyncArgs) -> Result<(), Failure> {
     })
 }
 
-async fn until(
+pub(super) async fn until(
     place: &Place,
     what: &str,
     timeout_s: u64,

@@ -7,6 +7,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::StatusCode;
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use wasl_protocol::private::Private;
 
@@ -16,7 +17,7 @@ use crate::facts::timestamp;
 use crate::pause::{LONGEST_S, Pause, USUAL_S};
 
 /// Whether the link is paused.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PauseReport {
     /// `wasl.pause/1`.
     pub schema: String,
@@ -25,6 +26,7 @@ pub struct PauseReport {
     /// When it ends, or would have ended.
     pub until: Option<Timestamp>,
     /// Why, in the operator's words.
+    #[schemars(with = "Option<String>")]
     pub why: Option<Private<String>>,
 }
 

@@ -9,6 +9,7 @@ mod warning; // what `status` warns of
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::document::Severity;
@@ -16,7 +17,9 @@ use super::document::Severity;
 pub use warning::*;
 
 /// Where a code is met.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// In `warnings` of the status.
@@ -38,7 +41,7 @@ impl fmt::Display for Kind {
 }
 
 /// One constant word and what is known of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Code {
     /// The word.
     pub code: &'static str,

@@ -1,5 +1,7 @@
 //! Sessions of a real engine with a hand-made HQ, over real QUIC on loopback.
 
+use std::time::Duration;
+
 use quinn::{Connection, RecvStream, SendStream};
 use tempfile::TempDir;
 use tokio::sync::watch;
@@ -24,6 +26,7 @@ use crate::keystore::{Identity, KeyFile};
 use crate::link::dial::close;
 use crate::link::tests::{Hq, PATIENCE, joined};
 use crate::link::{Credentials, LinkConfig, reach, run};
+use crate::pause::Pauses;
 use crate::seam::World;
 
 const EPOCH: EpochId = EpochId(9);
@@ -38,6 +41,7 @@ struct Office {
     handle: Handle,
     facts: watch::Receiver<LinkFacts>,
     kicks: watch::Sender<u64>,
+    pauses: Pauses,
     stop: watch::Sender<bool>,
     linking: JoinHandle<()>,
     config: Config,
@@ -55,7 +59,7 @@ impl Office {
         let handle = engine::start(&world, &identity, config, &mut |_| {}).unwrap().handle;
         let credentials = Credentials::new(&identity.transport_secret(), hq.key()).unwrap();
         let configured = sample::start(&world, &dir, &handle, reach(&credentials)).await;
-        let pauses = crate::pause::Pauses::open(&world, &dir);
+        let pauses = Pauses::open(&world, &dir);
         let config = LinkConfig {
             pauses: pauses.clone(),
             world,
@@ -72,7 +76,8 @@ impl Office {
         let (stop, stopped) = watch::channel(false);
         let linking = tokio::spawn(run(config, publish, kicked, stopped));
         let (config, _, config_runs) = configured;
-        Self { _top: top, handle, facts, kicks, stop, linking, config, _config_runs: config_runs }
+        let _config_runs = config_runs;
+        Self { _top: top, handle, facts, kicks, pauses, stop, linking, config, _config_runs }
     }
 
     async fn link(&mut self, so: impl Fn(&LinkFacts) -> bool) -> LinkFacts {
@@ -332,4 +337,29 @@ async fn a_fork_that_hq_finds_first_is_an_alarm_here_too() {
     close(&hq.accept().await, Bye::now(ByeCode::Fork));
     office.engine(|facts| facts.fork == Some(Seq(0))).await;
     office.link(|facts| facts.state == LinkPhase::Backoff).await;
+}
+
+#[tokio::test]
+async fn a_pause_ends_the_session_dials_nobody_and_ends_by_word() {
+    let hq = Hq::new(9, ALPN);
+    let mut office = Office::new(&hq).await;
+    let session = Session::welcomed(&hq).await;
+    office.link(|link| link.state == LinkPhase::Up).await;
+    let pause = office.pauses.pause(600, "antenna".to_owned()).unwrap();
+    let told = office.link(|link| link.state == LinkPhase::Paused).await;
+    assert_eq!((told.next_attempt_at, told.rtt_ms), (Some(pause.until), None));
+    session.connection.closed().await;
+    let quiet = timeout(Duration::from_millis(1500), hq.accept()).await;
+    assert!(quiet.is_err(), "nobody is dialled meanwhile");
+    office.pauses.resume().unwrap();
+    let _session = Session::welcomed(&hq).await;
+    office.link(|link| link.state == LinkPhase::Up).await;
+    // A pause ends by itself, and one that comes while HQ is dialled is kept too.
+    office.pauses.pause(1, "a moment".to_owned()).unwrap();
+    office.link(|link| link.state == LinkPhase::Paused).await;
+    let _session = Session::welcomed(&hq).await;
+    office.link(|link| link.state == LinkPhase::Up).await;
+    let _ = office.stop.send(true);
+    timeout(PATIENCE, office.linking).await.expect("in time").unwrap();
+    assert_eq!(office.facts.borrow().state, LinkPhase::Down);
 }
