@@ -209,12 +209,13 @@ async fn watch_habits(
 ) {
     let mut ticks = interval(HABIT_TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let (mut noted_in, mut noted) = (None, BTreeSet::new());
-    loop {
-        tokio::select! {
-            _ = stop.wait_for(|stop| *stop) => return,
-            _ = ticks.tick() => {}
-        }
+    let (mut noted_in, mut noted, mut stopping) = (None, BTreeSet::new(), false);
+    while !stopping {
+        // However short a life: that HQ ran in this hour is noted before it ends.
+        stopping = tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => true,
+            _ = ticks.tick() => false,
+        };
         let hour = Hour::of(world.clock.unix());
         let heard: BTreeSet<_> = sessions.list().into_iter().map(|s| s.office).collect();
         if noted_in == Some(hour) && heard.is_subset(&noted) {

@@ -60,6 +60,11 @@ pub(super) async fn serve(
         seat,
     };
     let bye = pump.talk().await;
+    if let Some(at) = seat.last_seen()
+        && let Err(error) = config.store.seen(&pump.office.id, at).await
+    {
+        tracing::error!(office = %pump.office.id, %error, "its last word could not be noted");
+    }
     tracing::info!(office = %pump.office.id, code = ?bye.code, "the session ended");
     close(connection, bye);
 }

@@ -108,6 +108,13 @@ impl Sessions {
 }
 
 impl Seat {
+    /// When the office said something last; none if it has another session by now.
+    pub(super) fn last_seen(&self) -> Option<UnixMs> {
+        let table = self.sessions.table();
+        let live = table.get(&self.office)?;
+        (live.connection.stable_id() == self.id).then_some(live.last_seen)
+    }
+
     /// The office said something.
     pub(super) fn seen(&self, now: UnixMs) {
         if let Some(live) = self.sessions.table().get_mut(&self.office)

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::{Row, SqliteConnection};
 use wasl_protocol::id::OfficeId;
+use wasl_protocol::units::UnixMs;
 
 use crate::habit::{Hour, Log, WEEK_BYTES, WEEKS_KEPT};
 
@@ -27,9 +28,19 @@ impl Store {
         offices: &BTreeSet<OfficeId>,
     ) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
-        for id in std::iter::once(&OfficeId::hq()).chain(offices) {
+        note(&mut tx, hour, &OfficeId::hq()).await?;
+        for id in offices {
             note(&mut tx, hour, id).await?;
+            // When its session ends that is told again. A HQ that is killed before knows it so far.
+            saw(&mut tx, id, self.world().clock.unix()).await?;
         }
+        Ok(tx.commit().await?)
+    }
+
+    /// Notes when an office was heard last.
+    pub async fn seen(&self, office: &OfficeId, at: UnixMs) -> Result<(), StoreError> {
+        let mut tx = self.write().await?;
+        saw(&mut tx, office, at).await?;
         Ok(tx.commit().await?)
     }
 
@@ -46,6 +57,12 @@ impl Store {
         }
         Ok(heard)
     }
+}
+
+async fn saw(conn: &mut SqliteConnection, id: &OfficeId, at: UnixMs) -> Result<(), StoreError> {
+    let done = sqlx::query("UPDATE office SET seen_at = ? WHERE id = ?");
+    done.bind(at.0).bind(id.as_str()).execute(conn).await?;
+    Ok(())
 }
 
 async fn note(conn: &mut SqliteConnection, hour: Hour, id: &OfficeId) -> Result<(), StoreError> {
