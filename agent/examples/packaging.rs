@@ -1,5 +1,5 @@
 //! Writes what the package of `wasl` holds beside the program: manuals, completions, schemas.
-//! `cargo run -p wasl-agent --example packaging -- target/packaging/wasl`
+//! `cargo run -p wasl-agent --example package-wasl -- target/packaging/wasl`
 
 use std::fs;
 use std::io;

@@ -218,30 +218,39 @@ impl Parts {
         let linking = tokio::spawn(link::run(link, publish, kicked, rest_stops.clone()));
         let textfile = self.options.local.machine.metrics_textfile.clone();
         let exposing = tokio::spawn(exposed.keep(textfile, rest_stops.clone()));
-        let runtime_dir = std::env::var_os("RUNTIME_DIRECTORY").map(PathBuf::from);
-        let place = status::place(&self.options.dir, runtime_dir.as_deref());
+        let place = self.status_place();
         let writing = tokio::spawn(async move { reporter.keep(&place, rest_stops).await });
 
-        if let Some(period) = service::watchdog() {
-            let fed = || notify(NotifyState::Watchdog);
-            tokio::spawn(service::feed(period, self.handle.clone(), alive, fed));
-        }
-        let _ = writeln!(io::stdout(), "{ready}");
-        notify(NotifyState::Ready);
+        let rest =
+            [("link", linking), ("status", writing), ("gates", watching), ("metrics", exposing)];
+        let edges = Edges {
+            intake: (stop_intake, serving),
+            rest: (stop_rest, rest),
+            config: (stop_config, configuring),
+        };
+        self.tell_ready(&ready, alive);
         let ended = self.until_told(terminate, interrupt).await;
         notify(NotifyState::Stopping);
         tracing::info!("stopping");
-        let _ = stop_intake.send(true);
-        finish("intake", serving).await;
-        let _ = stop_rest.send(true);
-        finish("link", linking).await;
-        finish("status", writing).await;
-        finish("gates", watching).await;
-        finish("metrics", exposing).await;
-        let _ = stop_config.send(true);
-        finish("config", configuring).await;
+        edges.stop().await;
         self.handle.stop().await;
         ended
+    }
+
+    /// Where `status.json` goes.
+    fn status_place(&self) -> PathBuf {
+        let runtime_dir = std::env::var_os("RUNTIME_DIRECTORY").map(PathBuf::from);
+        status::place(&self.options.dir, runtime_dir.as_deref())
+    }
+
+    /// Tells whoever started us, and from then on, if it watches, that the engine turns.
+    fn tell_ready(&self, line: &serde_json::Value, stop: watch::Receiver<bool>) {
+        if let Some(period) = service::watchdog() {
+            let fed = || notify(NotifyState::Watchdog);
+            tokio::spawn(service::feed(period, self.handle.clone(), stop, fed));
+        }
+        let _ = writeln!(io::stdout(), "{line}");
+        notify(NotifyState::Ready);
     }
 
     fn ready_line(&self, listeners: &Listeners) -> serde_json::Value {
@@ -356,6 +365,26 @@ fn status_source(reporter: &Arc<Reporter>) -> StatusSource {
         let text = serde_json::to_vec(&reporter.status());
         text.expect("a status is JSON").into()
     })
+}
+
+/// What runs round the engine, in the order in which it stops.
+struct Edges {
+    intake: (watch::Sender<bool>, JoinHandle<()>),
+    rest: (watch::Sender<bool>, [(&'static str, JoinHandle<()>); 4]),
+    config: (watch::Sender<bool>, JoinHandle<()>),
+}
+
+impl Edges {
+    async fn stop(self) {
+        let _ = self.intake.0.send(true);
+        finish("intake", self.intake.1).await;
+        let _ = self.rest.0.send(true);
+        for (edge, task) in self.rest.1 {
+            finish(edge, task).await;
+        }
+        let _ = self.config.0.send(true);
+        finish("config", self.config.1).await;
+    }
 }
 
 /// Waits for an edge to stop; one that does not is left behind.

@@ -1,5 +1,5 @@
 //! Writes what the package of `wasl-hq` holds beside the program: manuals, completions, schemas.
-//! `cargo run -p wasl-server-stub --example packaging -- target/packaging/wasl-hq`
+//! `cargo run -p wasl-server-stub --example package-wasl-hq -- target/packaging/wasl-hq`
 
 use std::fs;
 use std::io;

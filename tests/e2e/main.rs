@@ -23,5 +23,6 @@ mod outage; // HQ down, links cut
 mod paths; // a data dir where no socket fits
 mod port; // strangers on the QUIC port
 mod receipt; // what a citizen takes home
+mod schemas; // what --json prints
 mod two_hands; // the same record edited at several ends of cut links
 mod whole; // the main job, end to end
