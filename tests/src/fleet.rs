@@ -9,9 +9,11 @@ use crate::process::{Binary, Daemon, ProcessError, finish, run};
 use crate::programs::Program;
 use crate::sample;
 use crate::wire::Link;
+use hyper::body::Bytes;
 use serde_json::Value;
 use std::ffi::OsString;
-use std::io;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -46,6 +48,7 @@ pub struct Installation {
     root: PathBuf,
     dir: PathBuf,
     clock_offset_s: i64,
+    overheard: bool,
     daemon: Option<Daemon>,
 }
 
@@ -58,6 +61,7 @@ impl Installation {
             root: root.to_path_buf(),
             dir: root.join(name),
             clock_offset_s: 0,
+            overheard: false,
             daemon: None,
         }
     }
@@ -75,6 +79,39 @@ impl Installation {
     /// The stderr of its daemon, of all its lives.
     pub fn log(&self) -> PathBuf {
         self.root.join(format!("{}.log", self.name))
+    }
+
+    /// From now on keeps what it says of itself, where [`Self::said`] lie: what its commands say on
+    /// stderr, and, when this is dropped, what its daemon tells monitoring systems.
+    pub fn overhear(&mut self) {
+        self.overheard = true;
+    }
+
+    /// The files with what was overheard of it: some may not be there.
+    pub fn said(&self) -> [PathBuf; 3] {
+        ["stderr", "metrics", "status"].map(|what| self.root.join(format!("{}.{what}", self.name)))
+    }
+
+    /// Writes down what its daemon tells monitoring systems, if it runs and answers.
+    pub fn listen(&self) -> Result<(), FleetError> {
+        if self.daemon.is_none() {
+            return Ok(());
+        }
+        let [_, metrics, status] = self.said();
+        let told = self.http()?.send("GET", "/metrics", Bytes::new());
+        let (_, told) = told.map_err(|e| FleetError::Http(self.name.clone(), e))?;
+        fs::write(metrics, told)?;
+        fs::write(status, self.status()?.to_string())?;
+        Ok(())
+    }
+
+    fn keep_stderr(&self, said: &[u8]) -> Result<(), FleetError> {
+        if self.overheard {
+            let [stderr, ..] = self.said();
+            let mut file = OpenOptions::new().create(true).append(true).open(stderr)?;
+            file.write_all(said)?;
+        }
+        Ok(())
     }
 
     /// A command on it: `words`, then the data dir.
@@ -99,12 +136,18 @@ impl Installation {
 
     /// Runs a command on it to its end, with `input` on its stdin.
     pub fn output(&self, words: &[&str], input: &[u8]) -> Result<Output, FleetError> {
-        Ok(finish(self.command(words), input)?)
+        let out = finish(self.command(words), input)?;
+        self.keep_stderr(&out.stderr)?;
+        Ok(out)
     }
 
     /// Runs a command on it; an exit code other than 0 is an error.
     pub fn call(&self, words: &[&str]) -> Result<String, FleetError> {
-        Ok(run(self.command(words))?)
+        let done = run(self.command(words));
+        if let Err(ProcessError::Failed { said, .. }) = &done {
+            self.keep_stderr(said.as_bytes())?;
+        }
+        Ok(done?)
     }
 
     /// Starts its daemon, without waiting for it.
@@ -164,6 +207,15 @@ impl Installation {
     /// Its daemon's status.
     pub fn status(&self) -> Result<Value, FleetError> {
         self.get("/v1/status")
+    }
+}
+
+impl Drop for Installation {
+    fn drop(&mut self) {
+        if self.overheard && !std::thread::panicking() {
+            // A daemon that was stopped, killed or held up says nothing any more.
+            drop(self.listen());
+        }
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod arrows; // which room may import which
 mod borrowed; // one borrowed crate, one room
+mod logs; // constant sentences, and fields that may be logged
 mod names; // words that say nothing, and what lies at the top
 mod paths; // the paths that a source file names
 mod purity; // `protocol` has no world in it
