@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use crate::console::{NewOffice, OfficeDocument, OfficeList, TokenDocument};
-use crate::status::OfficeStatus;
+use crate::status::{Freshness, HabitStatus, OfficeStatus};
 
 use super::args::OfficeCommand;
 use super::ask::Asker;
@@ -56,6 +56,16 @@ fn people(offices: &[OfficeStatus]) -> String {
     table(headings, offices.iter().map(row).collect())
 }
 
+/// How many of its usual hours have passed without a word, and how many are much.
+fn missed(habit: &HabitStatus) -> String {
+    let HabitStatus { missed_hours, late_after_hours, lost_after_hours, .. } = habit;
+    let by = if habit.learnt { "" } else { "; too new for a habit, judged by office hours" };
+    format!(
+        "{missed_hours} of these hours (late after {late_after_hours}, lost after \
+         {lost_after_hours}){by}"
+    )
+}
+
 fn one(o: &OfficeStatus) -> String {
     let when = |at: Option<Timestamp>| or_dash(at);
     let mut rows = vec![
@@ -68,6 +78,9 @@ fn one(o: &OfficeStatus) -> String {
         ("revoked", when(o.revoked_at)),
         ("connected", o.address.clone().unwrap_or_else(|| "no".to_owned())),
         ("last seen", when(o.last_seen)),
+        ("freshness", or_dash(o.freshness.map(Freshness::as_str))),
+        ("usually heard", or_dash(o.habit.as_ref().map(|habit| habit.usual.as_str()))),
+        ("missed since", or_dash(o.habit.as_ref().map(missed))),
         ("agent", or_dash(o.agent_version.as_ref())),
         ("clock ahead of HQ's", or_dash(o.clock_offset_ms.map(|ms| format!("{ms} ms")))),
         ("backlog", or_dash(o.backlog)),

@@ -3,6 +3,7 @@
 mod config; // editions: pushed, refused, shown and stopped
 mod shown; // what is only looked at
 mod hands; // records: edits, conflicts, held entries
+mod named; // ids by their beginning
 
 use axum::http::request::Builder;
 use axum::http::{Method, Request, StatusCode};

@@ -5,6 +5,7 @@ mod deciding;
 mod desk;
 mod editing;
 mod feeding;
+mod hearing;
 mod holding;
 mod joining;
 mod receipts;
