@@ -58,7 +58,8 @@ impl FromStr for Receipt {
     type Err = NotAReceipt;
 
     fn from_str(text: &str) -> Result<Self, NotAReceipt> {
-        let typed = text.chars().filter(|c| !c.is_whitespace()).take(limits::RECEIPT_TEXT_BYTES + 1);
+        let typed =
+            text.chars().filter(|c| !c.is_whitespace()).take(limits::RECEIPT_TEXT_BYTES + 1);
         let text: String = typed.map(|c| c.to_ascii_uppercase()).collect();
         let digits = text.strip_prefix(PREFIX).ok_or(NotAReceipt::NoPrefix)?;
         if text.len() > limits::RECEIPT_TEXT_BYTES {
