@@ -264,7 +264,7 @@ fn link(told: &Told<'_>) -> Vec<Family> {
         Family::gauge(
             "wasl_clock_offset_seconds",
             "Our clock minus HQ's, as of the last session's begin.",
-            clock.offset_ms.map(|ms| seconds(ms)),
+            clock.offset_ms.map(seconds),
         ),
     ]
 }

@@ -11,7 +11,7 @@ use prometheus_client::registry::Registry;
 /// The two ways in which Prometheus is told metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// OpenMetrics 1.0: asked for by Prometheus itself.
+    /// `OpenMetrics` 1.0: asked for by Prometheus itself.
     OpenMetrics,
     /// Prometheus text 0.0.4: for people, and for `node_exporter`'s textfile collector.
     Classic,
@@ -107,7 +107,7 @@ impl Family {
 
     fn encode(&self, encoder: &mut DescriptorEncoder<'_>, format: Format) -> fmt::Result {
         let (name, kind) = match (&self.samples, format) {
-            // OpenMetrics names the family without the suffix of its samples.
+            // `OpenMetrics` names the family without the suffix of its samples.
             (Samples::Counters(_), Format::OpenMetrics) => {
                 (self.name.trim_end_matches("_total"), MetricType::Counter)
             }
@@ -135,9 +135,11 @@ fn encode(
     (labels, value): &(Labels, f64),
     suffixed: bool,
 ) -> fmt::Result {
-    let one = |metric: &mut MetricEncoder<'_>| match suffixed {
-        true => metric.encode_counter::<NoLabelSet, _, f64>(value, None),
-        false => metric.encode_gauge(value),
+    let one = |metric: &mut MetricEncoder<'_>| {
+        if suffixed {
+            return metric.encode_counter::<NoLabelSet, _, f64>(value, None);
+        }
+        metric.encode_gauge(value)
     };
     if labels.is_empty() { one(metric) } else { one(&mut metric.encode_family(labels)?) }
 }
