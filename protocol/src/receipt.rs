@@ -1,7 +1,7 @@
 //! The receipt over the counter: what a citizen takes home names the entry that opened the record.
 //!
 //! The text fits a QR code of letters and digits. It proves nothing by itself: whoever holds the
-//! journal compares the head, which nobody can guess. No personal data is in it, and no form number.
+//! journal compares the head, which nobody can guess. No personal data and no form number is in it.
 //! It knows nothing of pages, of pictures or of who checks it.
 
 use alloc::string::String;

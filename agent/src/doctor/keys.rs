@@ -1,4 +1,4 @@
-//! The key file: is it there, who can read it, does it open this office's secrets, where is it kept?
+//! The key file: is it there, who can read it, does it open the office's secrets, where is it?
 
 use std::io;
 

@@ -1,4 +1,4 @@
-//! The receipt over the counter: one page that a citizen takes home, Arabic first, English beside it.
+//! The receipt over the counter: one page that a citizen takes home, Arabic first, then English.
 //!
 //! It names the entry that opened the record, as the operator was answered: the office can prove
 //! later what was journalled, and headquarters can say whether it has it. No name and nothing else
