@@ -193,8 +193,7 @@ impl Parts {
         let (dir, world) = (self.options.dir.clone(), self.world.clone());
         let reporter = Arc::new(Reporter::new(known, dir, sources, world));
         let counts = Arc::<Counts>::default();
-        let exposed =
-            Exposed::new(reporter.clone(), &self.handle, link_state.clone(), counts.clone());
+        let exposed = Exposed::new(&reporter, &self.handle, &link_state, &counts);
         let pauses = Pauses::open(&self.world, &self.options.dir);
         let intake = Intake {
             pauses: pauses.clone(),

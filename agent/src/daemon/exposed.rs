@@ -17,11 +17,12 @@ pub(super) struct Exposed(Arc<Sources>);
 
 impl Exposed {
     pub(super) fn new(
-        status: Arc<Reporter>,
+        status: &Arc<Reporter>,
         engine: &Handle,
-        link: LinkState,
-        counts: Arc<Counts>,
+        link: &LinkState,
+        counts: &Arc<Counts>,
     ) -> Self {
+        let (status, link, counts) = (status.clone(), link.clone(), counts.clone());
         let intake = Box::new(move || counts.facts());
         Self(Arc::new(Sources { status, engine: engine.facts(), link, intake }))
     }
