@@ -40,8 +40,9 @@ fn office(
     };
     let journals: Vec<_> = facts.journals.iter().map(journal).collect();
     let stored_seq = journals.last().map_or(Seq(0), |j| j.seq);
-    let last_seen = session.map(|s| s.last_seen).max(facts.last_seen);
-    let habit = last_seen.max(facts.joined_at).filter(|_| state == OfficeState::Joined);
+    // To join is to say something.
+    let last_seen = session.map(|s| s.last_seen).max(facts.last_seen).max(facts.joined_at);
+    let habit = last_seen.filter(|_| state == OfficeState::Joined);
     let habit = habit.map(|last| {
         let log = heard.offices.get(&facts.id).cloned().unwrap_or_default();
         judge(&heard.ran, &log, Contact { connected: session.is_some(), last }, now)
