@@ -2,8 +2,8 @@
 //! what is wrong and what to do.
 //!
 //! Each check is one or more findings. Nothing is changed: the one file that is written, to time
-//! the disk, is removed again; the handshake with headquarters is a stranger's: the office's session
-//! goes on. It works beside a running daemon, a stopped one, and before joining. It knows
+//! the disk, is removed again; the handshake with headquarters is a stranger's: the office's
+//! session goes on. It works beside a running daemon, a stopped one, and before joining. It knows
 //! nothing of records, and no finding holds personal data.
 
 mod finding; // one result
