@@ -22,7 +22,7 @@ use crate::facts::LinkFacts;
 use crate::intake::{Counts, Door, Intake, IntakeError, Listeners, StatusSource, socket_path};
 use crate::keystore::{Identity, KeyFile, KeySource, KeystoreError, Office};
 use crate::link::{self, Credentials, IdentityError, LinkConfig};
-use crate::seam::{DirLock, LockError, World};
+use crate::seam::{DirLock, LockError, World, give_back};
 use crate::settings::Local;
 use crate::status::{self, AgentStatus, IdentityStatus, Known, OfficeStatus, Reporter, Sources};
 use gates::Gates;
@@ -37,6 +37,9 @@ const BYTES_PER_MIB: u64 = 1024 * 1024;
 
 /// Folding fewer entries takes no time worth telling of.
 const TOLD_FROM_ENTRIES: u64 = 1000;
+
+/// How often memory that nobody uses is given back.
+const GIVES_BACK_EVERY: Duration = Duration::from_secs(20);
 
 /// How long each edge may take to stop.
 const STOP_PATIENCE: Duration = Duration::from_secs(5);
@@ -184,6 +187,7 @@ impl Parts {
         let linking = tokio::spawn(link::run(link, publish, kicked, rest_stops.clone()));
         let runtime_dir = std::env::var_os("RUNTIME_DIRECTORY").map(PathBuf::from);
         let place = status::place(&self.options.dir, runtime_dir.as_deref());
+        let trimming = tokio::spawn(keep_small());
         let writing = tokio::spawn(async move { reporter.keep(&place, rest_stops).await });
 
         let _ = writeln!(io::stdout(), "{ready}");
@@ -191,6 +195,7 @@ impl Parts {
         let ended = self.until_told(terminate, interrupt).await;
         notify(NotifyState::Stopping);
         tracing::info!("stopping");
+        trimming.abort();
         let _ = stop_intake.send(true);
         finish("intake", serving).await;
         let _ = stop_rest.send(true);
@@ -313,6 +318,14 @@ fn status_source(reporter: &Arc<Reporter>) -> StatusSource {
         let text = serde_json::to_vec(&reporter.status());
         text.expect("a status is JSON").into()
     })
+}
+
+/// Gives memory back from time to time, for as long as the daemon runs.
+async fn keep_small() {
+    loop {
+        tokio::time::sleep(GIVES_BACK_EVERY).await;
+        give_back();
+    }
 }
 
 /// Waits for an edge to stop; one that does not is left behind.
