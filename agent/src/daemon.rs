@@ -31,7 +31,7 @@ use crate::keystore::{Identity, KeyFile, KeystoreError, Office};
 use crate::link::{self, Credentials, IdentityError, LinkConfig};
 use crate::pause::Pauses;
 use crate::receipt::Counter;
-use crate::seam::{DirLock, LockError, World};
+use crate::seam::{DirLock, LockError, World, give_back};
 use crate::settings::Local;
 use crate::status::{self, AgentStatus, IdentityStatus, Known, OfficeStatus, Reporter, Sources};
 use exposed::Exposed;
@@ -50,6 +50,9 @@ const BYTES_PER_MIB: u64 = 1024 * 1024;
 
 /// Folding fewer entries takes no time worth telling of.
 const TOLD_FROM_ENTRIES: u64 = 1000;
+
+/// How often memory that nobody uses is given back.
+const GIVES_BACK_EVERY: Duration = Duration::from_secs(20);
 
 /// How long each edge may take to stop.
 const STOP_PATIENCE: Duration = Duration::from_secs(5);
@@ -250,6 +253,7 @@ impl Parts {
         }
         let _ = writeln!(io::stdout(), "{line}");
         notify(NotifyState::Ready);
+        tokio::spawn(keep_small());
     }
 
     fn ready_line(&self, listeners: &Listeners) -> serde_json::Value {
@@ -383,6 +387,14 @@ impl Edges {
         }
         let _ = self.config.0.send(true);
         finish("config", self.config.1).await;
+    }
+}
+
+/// Gives memory back from time to time, for as long as the daemon runs.
+async fn keep_small() {
+    loop {
+        tokio::time::sleep(GIVES_BACK_EVERY).await;
+        give_back();
     }
 }
 

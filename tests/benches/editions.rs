@@ -49,6 +49,10 @@ fn main() -> Outcome<()> {
     for serial in 1..=runs {
         push(&hq, &offices, serial, one_way)?;
     }
+    let lines = if full { 1_000 } else { 20 };
+    for (n, cap_kbit_s) in (1..).zip([0, 64, 16]) {
+        upload(&hq, &offices[0], runs + n, cap_kbit_s, lines)?;
+    }
     for office in &mut offices {
         office.at.stop();
     }
@@ -58,7 +62,7 @@ fn main() -> Outcome<()> {
 
 fn push(hq: &Hq, offices: &[Office], serial: u64, one_way: Duration) -> Outcome<()> {
     let before: u64 = offices.iter().map(|office| office.link.bytes()).sum();
-    let file = sign(hq, serial)?;
+    let file = sign(hq, serial, &format!("[settings.day]\ncapacity = {}\n", 90 + serial))?;
     let begun = clock::now();
     hq.at.call(&["config", "push", &file, "--now"])?;
     let pushed = begun.elapsed();
@@ -93,15 +97,44 @@ fn push(hq: &Hq, offices: &[Office], serial: u64, one_way: Duration) -> Outcome<
     Ok(())
 }
 
+/// How fast records go up under a cap; 0: none.
+fn upload(hq: &Hq, office: &Office, serial: u64, cap_kbit_s: u64, lines: usize) -> Outcome<()> {
+    let file = sign(hq, serial, &format!("[settings.bandwidth]\nrecords_kbit_s = {cap_kbit_s}\n"))?;
+    hq.at.call(&["config", "push", &file, "--now"])?;
+    in_force(office, serial, clock::now())?;
+    office.link.cut();
+    let backlog = clock::until(PATIENCE, || {
+        let status = office.at.status().ok()?;
+        (status["link"]["state"] != "up").then_some(())
+    });
+    backlog.ok_or("the office does not notice the cut")?;
+    let sample: Vec<_> = sample::lines().collect();
+    let line = |n: usize| {
+        let with = format!("\"form_number\": \"{serial}-{n}-");
+        sample[n % sample.len()].replacen("\"form_number\": \"", &with, 1) + "\n"
+    };
+    let text: String = (0..lines).map(line).collect();
+    office.at.output(&["enroll", "-"], text.as_bytes())?;
+    let bytes = office.at.status()?["sync"]["backlog_bytes"].as_u64().ok_or("no backlog")?;
+    office.link.restore();
+    office.at.call(&["wait", "--link", "--timeout", "120"])?;
+    let begun = clock::now();
+    office.at.call(&["wait", "--synced", "--timeout", "600"])?;
+    let took = begun.elapsed();
+    #[expect(clippy::cast_precision_loss, reason = "figures for people")]
+    let kbit_s = bytes as f64 * 8.0 / 1000.0 / took.as_secs_f64();
+    println!("cap {cap_kbit_s} kbit/s: {bytes} bytes of entries in {took:.1?}: {kbit_s:.0} kbit/s");
+    Ok(())
+}
+
 /// Writes an edition and signs it with the key that `init` wrote; answers the file's name.
-fn sign(hq: &Hq, serial: u64) -> Outcome<String> {
+fn sign(hq: &Hq, serial: u64, settings: &str) -> Outcome<String> {
     let root = hq.at.dir().parent().ok_or("the data dir lies in a folder")?;
     let draft = root.join(format!("{serial}.toml"));
     let signed = root.join(format!("{serial}.edition"));
     let text = format!(
         "[edition]\nserial = {serial}\nauthor = \"bench\"\nreason = \"bench\"\n\
-         [edition.probation]\nsoak_s = 0\nconfirm_s = 0\n[settings.day]\ncapacity = {}\n",
-        90 + serial
+         [edition.probation]\nsoak_s = 0\nconfirm_s = 0\n{settings}"
     );
     std::fs::write(&draft, text)?;
     let key = format!("{}.config-key", hq.at.dir().display());

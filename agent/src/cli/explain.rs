@@ -118,9 +118,17 @@ mod tests {
         for failure in &all {
             // A new way to fail does not compile before it stands here and above.
             match failure {
-                F::Identity(_) | F::Name { .. } | F::Route(..) | F::Timeout | F::WrongKey => {}
-                F::Version | F::Closed(_) | F::Fault(_) | F::Fork | F::Broken(_) => {}
-                F::Engine(_) => {}
+                F::Identity(_)
+                | F::Name { .. }
+                | F::Route(..)
+                | F::Timeout
+                | F::WrongKey
+                | F::Version
+                | F::Closed(_)
+                | F::Fault(_)
+                | F::Fork
+                | F::Broken(_)
+                | F::Engine(_) => {}
             }
         }
         let byes = (0..=u8::MAX).map(|byte| F::Closed(Bye::now(ByeCode::from_byte(byte))));

@@ -62,9 +62,9 @@ async fn watch(place: &Place, args: &Args) -> Result<(), Failure> {
         loop {
             last = told(place, args).await?;
             if drawn_over {
-                draw(&last)?
+                draw(&last)?;
             } else {
-                print(&last)?
+                print(&last)?;
             }
             tokio::time::sleep(DRAWN_EVERY).await;
         }

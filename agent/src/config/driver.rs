@@ -291,15 +291,15 @@ impl Driver {
     }
 
     /// Puts an edition in force; what stands in the way, if something does.
-    fn apply(&self, serial: Serial) -> Option<String> {
+    fn apply(&self, serial: Serial) -> Result<Running, String> {
         match layered(&self.start, &self.slots, self.machine.state(), serial) {
-            Ok((in_force, _)) => {
+            Ok((in_force, running)) => {
                 self.in_force.send_replace(Arc::new(in_force));
-                None
+                Ok(running)
             }
             Err(why) => {
                 tracing::error!(%serial, why, "an edition cannot be put in force");
-                Some(why)
+                Err(why)
             }
         }
     }

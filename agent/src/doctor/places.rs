@@ -13,7 +13,7 @@ use crate::status::{STALE_AFTER_MS, newest};
 /// The unit of the package, and the data dir that it serves.
 const UNIT: (&str, &str) = ("wasl.service", "/var/lib/wasl");
 
-/// Where systemd says that it runs this machine (sd_booted(3)).
+/// Where systemd says that it runs this machine (`sd_booted(3)`).
 const BOOTED: &str = "/run/systemd/system";
 
 const MS_PER_S: i64 = 1000;

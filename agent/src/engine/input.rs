@@ -9,9 +9,7 @@ use wasl_protocol::record::{Act, Origin, RecordState, Value};
 use wasl_protocol::units::{Seq, UnixMs};
 use wasl_protocol::wire::{Ack, Standing};
 
-use super::handle::{
-    Change, Enrolled, Found, HeldEntry, Listed, Opened, Prepared, Refused, Run,
-};
+use super::handle::{Change, Enrolled, Found, HeldEntry, Listed, Opened, Prepared, Refused, Run};
 use super::tally::Hours;
 
 /// One thing to do in a turn. The answer goes out after the turn's fsync.

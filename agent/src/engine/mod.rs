@@ -31,8 +31,8 @@ use wasl_protocol::keys::KeyError;
 use wasl_protocol::units::Seq;
 
 pub use archive::Archive;
-pub use gauge::{SYNC_BOUNDS_NS, SyncTimes};
 pub use birth::{birth, inboxes, journals};
+pub use gauge::{SYNC_BOUNDS_NS, SyncTimes};
 pub use handle::{
     Change, Enrolled, Facts, Found, Handle, HeldEntry, Listed, Opened, Prepared, Refused, Run,
 };

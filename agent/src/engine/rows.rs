@@ -12,8 +12,8 @@ use wasl_protocol::id::{Position, RecordId};
 use super::notes::Notes;
 use crate::view::{Batch, Meta, Row, View, ViewError};
 
-/// How many rows may wait for the view, besides those on their way.
-const WAITING_ROWS: usize = 4096;
+/// How many rows may wait for the view, besides those on their way: some 6 KiB each.
+const WAITING_ROWS: usize = 1024;
 
 /// How many hidden rows one page of a list passes over at most.
 const HIDDEN_ROWS: u64 = 10_000;

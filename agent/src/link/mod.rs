@@ -292,7 +292,7 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
 /// Returns once the link may not go on: it is to stop, or an operator pauses it.
 async fn held_back(stop: &mut watch::Receiver<bool>, pauses: &Pauses) {
     let mut said = pauses.watch();
-    let paused = async {
+    let pause_comes = async {
         while pauses.current().is_none() {
             if said.changed().await.is_err() {
                 std::future::pending::<()>().await;
@@ -301,7 +301,7 @@ async fn held_back(stop: &mut watch::Receiver<bool>, pauses: &Pauses) {
     };
     tokio::select! {
         () = stopped(stop) => {}
-        () = paused => {}
+        () = pause_comes => {}
     }
 }
 

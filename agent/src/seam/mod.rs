@@ -6,6 +6,7 @@ mod clock; // what time it is
 mod disk; // files that can be made durable
 mod entropy; // fresh random bytes
 mod lock; // one daemon for each data dir
+mod memory; // what a burst took, given back
 mod process; // what this process uses
 
 use std::fmt;
@@ -15,6 +16,7 @@ pub use clock::{Clock, SystemClock};
 pub use disk::{Disk, DiskFile, RealDisk, read_whole, replace};
 pub use entropy::{Entropy, SystemEntropy};
 pub use lock::{DirLock, LockError};
+pub use memory::give_back;
 pub use process::{Usage, process_usage};
 
 /// Clock, entropy and disk in one bundle. Cheap to clone.

@@ -87,7 +87,6 @@ impl fmt::Display for Verdict {
 
 /// What there is to say of a daemon that does not answer: why, and what it said last.
 pub fn last_word(status: &Status, age_ms: i64, silence: Silence) -> String {
-    let age_s = age_ms.max(0).unsigned_abs() / 1000;
     let why = match silence {
         Silence::Hung => format!("the daemon (process {}) does not answer", status.agent.pid),
         Silence::Gone if !status.intake_open => "the daemon has ended: it took no more".to_owned(),
@@ -95,7 +94,11 @@ pub fn last_word(status: &Status, age_ms: i64, silence: Silence) -> String {
         Silence::Gone => "the daemon was stopped: no enrollment is taken".to_owned(),
     };
     let stale = if age_ms > STALE_AFTER_MS { "STALE, " } else { "" };
-    format!("{why}; {stale}last known {} ago: {}", ago(age_s), status.summary)
+    format!(
+        "{why}; {stale}last known {} ago: {}",
+        ago(age_ms.max(0).unsigned_abs() / 1000),
+        status.summary
+    )
 }
 
 /// What is wrong, or the summary where nothing is. What something else explains is left out.

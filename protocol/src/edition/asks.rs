@@ -24,8 +24,8 @@ pub enum Input {
     Probed(Option<String>),
     /// The answer to [`Output::Stage`]: is it in its slot, fsynced?
     Staged(bool),
-    /// The answer to [`Output::Apply`]: what could not be put in force, if anything.
-    Applied(Option<String>),
+    /// The answer to [`Output::Apply`]: what is in force now, or why that could not be.
+    Applied(Result<Running, String>),
     /// How a gate stands.
     Gate(Gate, bool),
     /// Is a session with HQ live?

@@ -101,7 +101,7 @@ impl OfficeConfig {
             Input::Journalled => self.journalled(now),
             Input::Probed(missing) => self.probed(now, missing),
             Input::Staged(done) => self.staged(now, done),
-            Input::Applied(trouble) => self.applied(now, trouble),
+            Input::Applied(done) => self.applied(now, done),
             Input::Gate(gate, ok) => {
                 if let Some(trial) = &mut self.trial {
                     trial.gate(now.mono, gate, ok);
@@ -304,11 +304,21 @@ impl OfficeConfig {
         }
     }
 
-    fn applied(&mut self, now: Now, trouble: Option<String>) {
+    fn applied(&mut self, now: Now, done: Result<Running, String>) {
         if !matches!(self.wait, Wait::Applied) {
             return;
         }
         self.wait = Wait::Nothing;
+        let trouble = match done {
+            Ok(running) => {
+                // One on trial is measured against the one before it until it is committed.
+                if self.trial.is_none() && self.candidate.is_none() {
+                    self.running = running;
+                }
+                None
+            }
+            Err(why) => Some(why),
+        };
         let trial = self.state.attempt.clone().filter(|attempt| attempt.phase.is_on_trial());
         match (trial, trouble) {
             (Some(_), Some(why)) => self.roll_back(now, "apply", &why),

@@ -127,7 +127,9 @@ impl Office {
                 if !broken {
                     self.in_force = Some(serial);
                 }
-                Input::Applied(broken.then(|| "broken".to_string()))
+                let done =
+                    if broken { Err("broken".to_string()) } else { Ok(self.running(serial)) };
+                Input::Applied(done)
             }
             Output::ProbeOld => {
                 self.probed_old += 1;
@@ -158,10 +160,14 @@ impl Office {
     /// The power fails, and comes back.
     fn power_cut(&mut self) {
         let state = self.state();
-        let endpoints = self.settings(state.running()).link.endpoints;
-        let probation = edition(1).probation;
+        let running = self.running(state.running());
         self.in_force = None;
-        self.machine = machine(self.now, state, Running { endpoints, probation });
+        self.machine = machine(self.now, state, running);
+    }
+
+    fn running(&self, serial: Serial) -> Running {
+        let endpoints = self.settings(serial).link.endpoints;
+        Running { endpoints, probation: edition(1).probation }
     }
 
     fn last(&self) -> &'static str {
@@ -305,6 +311,27 @@ fn without_a_session_it_goes_back_only_while_hq_answers_where_it_was() {
     office.wait_s(200);
     assert!(office.probed_old >= 60, "{}", office.probed_old);
     assert_eq!((office.last(), office.in_force), ("rolled_back", Some(Serial(5))));
+}
+
+#[test]
+fn endpoints_that_went_back_after_a_restart_are_tried_first_when_they_come_again() {
+    let mut office = Office::new();
+    office.offer(signed(&edition(5)));
+    office.wait_s(61);
+    let mut moved = edition(6);
+    moved.settings = json(r#"{"link":{"endpoints":["new.example:1"]}}"#);
+    office.reachable.insert("new.example:1".to_string());
+    office.offer(signed(&moved));
+    office.power_cut();
+    office.settle();
+    office.say(Input::RollBack("slow".to_string()));
+    assert_eq!((office.last(), office.in_force), ("rolled_back", Some(Serial(5))));
+    office.say(Input::Session(true));
+    office.reachable.clear();
+    moved.serial = Serial(7);
+    office.offer(signed(&moved));
+    let last = office.journal.last().and_then(|step| step.phase.why());
+    assert_eq!(last.map(|(code, _)| code), Some("endpoint"));
 }
 
 #[test]

@@ -19,12 +19,12 @@ pub(super) fn check(dir: &Path) -> ExitCode {
     let heard = catch_unwind(move || {
         let asker = Asker::new(dir, World::real(), false);
         let mut verdict = None;
-        let asked = short(async {
+        let done = short(async {
             verdict = Some(heard(&asker, asker.status().await).await);
             Ok(())
         });
         verdict
-            .unwrap_or_else(|| Verdict::unknown(&asked.err().map(|e| e.line()).unwrap_or_default()))
+            .unwrap_or_else(|| Verdict::unknown(&done.err().map(|e| e.line()).unwrap_or_default()))
     });
     tell(&heard.unwrap_or_else(|_| Verdict::unknown("check itself failed: report it")))
 }

@@ -177,9 +177,8 @@ fn every_column(s: &Status, style: Style) -> String {
             o.id.to_string(),
             word(o, style),
             age(o, s.as_of),
-            o.habit.as_ref().map_or("-".to_owned(), |habit| match habit.learnt {
-                true => habit.usual.clone(),
-                false => "not known yet".to_owned(),
+            o.habit.as_ref().map_or("-".to_owned(), |habit| {
+                if habit.learnt { habit.usual.clone() } else { "not known yet".to_owned() }
             }),
             thousands(o.stored_seq.0),
             or_dash(o.backlog.map(thousands)),

@@ -169,6 +169,10 @@ fn not_pushed(serial: Option<Serial>, error: PushError) -> Problem {
         PushError::OldSerial { newest, .. } => {
             problem(StatusCode::CONFLICT, format!("sign it again with a serial above {newest}"))
         }
+        PushError::Follows(newest) => {
+            let help = format!("see `wasl-hq config export`: edition {newest}; write yours anew");
+            problem(StatusCode::CONFLICT, help)
+        }
         PushError::UnknownOffice(_) => {
             problem(UNFIT, "`wasl-hq office list` shows all of them".to_owned())
         }

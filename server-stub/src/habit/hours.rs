@@ -8,6 +8,9 @@ use wasl_protocol::units::UnixMs;
 /// How many hours a week has.
 pub(super) const HOURS_A_WEEK: usize = 168;
 
+/// The same, to count with.
+pub(super) const WEEK_H: i64 = 168;
+
 /// How many bytes hold a bit for each hour of a week.
 pub const WEEK_BYTES: usize = HOURS_A_WEEK / 8;
 
@@ -34,12 +37,12 @@ impl Hour {
 
     /// Which week it lies in.
     pub fn week(self) -> i64 {
-        self.0.div_euclid(HOURS_A_WEEK as i64)
+        self.0.div_euclid(WEEK_H)
     }
 
     /// Which hour of the week: 0 is Sunday, from midnight to one.
     pub(super) fn of_week(self) -> usize {
-        usize::try_from(self.0.rem_euclid(HOURS_A_WEEK as i64)).unwrap_or(0)
+        usize::try_from(self.0.rem_euclid(WEEK_H)).unwrap_or(0)
     }
 
     /// The hour so many before.
@@ -83,8 +86,8 @@ impl Log {
 
     /// The first hour in which it was so.
     pub(super) fn first(&self) -> Option<Hour> {
-        let weeks = self.0.keys().map(|week| Hour(week * HOURS_A_WEEK as i64));
-        let mut hours = weeks.flat_map(|start| start.until(start.back(-(HOURS_A_WEEK as i64))));
+        let weeks = self.0.keys().map(|week| Hour(week * WEEK_H));
+        let mut hours = weeks.flat_map(|start| start.until(start.back(-WEEK_H)));
         hours.find(|hour| self.has(*hour))
     }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use wasl_protocol::units::UnixMs;
 
-use super::hours::{HOURS_A_WEEK, Hour, Log, WEEKS_KEPT};
+use super::hours::{Hour, Log, WEEK_H, WEEKS_KEPT};
 use super::usual::{HOUR_M, Usual};
 
 /// What was heard within this time is as good as new: an hour is the grain of a habit.
@@ -91,7 +91,7 @@ pub struct Habit {
 pub fn judge(ran: &Log, heard: &Log, contact: Contact, now: UnixMs) -> Habit {
     let (last, this) = (Hour::of(contact.last), Hour::of(now));
     let usual = Usual::learn(ran, heard, last);
-    let since = last.back(-1).max(this.back((WEEKS_KEPT + 1) * HOURS_A_WEEK as i64));
+    let since = last.back(-1).max(this.back((WEEKS_KEPT + 1) * WEEK_H));
     let missed = since.until(this).filter(|hour| ran.has(*hour)).map(|hour| usual.often_m(hour));
     let missed_m = missed.sum();
     let (late_m, lost_m) = limits(&usual);

@@ -2,15 +2,13 @@
 
 use wasl_protocol::units::UnixMs;
 
-use super::hours::HOURS_A_WEEK;
+use super::hours::WEEK_H;
 use super::*;
 
 const MS_AN_HOUR: i64 = 3_600_000;
 
 /// Sunday 2026-01-04, midnight in Iraq.
 const SUNDAY: i64 = 1_767_474_000_000;
-
-const WEEK_H: i64 = HOURS_A_WEEK as i64;
 
 /// Days of a week that begins on Sunday.
 const TUE: i64 = 2;

@@ -1,6 +1,6 @@
 //! The week as it usually is for one office: for each of its hours, how often HQ hears it then.
 
-use super::hours::{HOURS_A_WEEK, Hour, Log};
+use super::hours::{HOURS_A_WEEK, Hour, Log, WEEK_H};
 
 /// One whole hour in which an office was to be heard, in thousandths of an hour.
 pub(super) const HOUR_M: u32 = 1000;
@@ -14,7 +14,7 @@ const DAY_M: u32 = 500;
 const HOURS_A_DAY: usize = 24;
 
 /// The habit comes from this many hours before the office was last heard: four weeks.
-const LOOKED_AT_H: i64 = 4 * HOURS_A_WEEK as i64;
+const LOOKED_AT_H: i64 = 4 * WEEK_H;
 
 /// From how many hours on, in which HQ ran, a habit is one: a week of them.
 const ENOUGH_H: usize = HOURS_A_WEEK;

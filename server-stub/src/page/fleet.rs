@@ -222,12 +222,11 @@ fn worst(status: &Status, codes: &[&str]) -> &'static str {
 fn tell_rollout(words: &Words, rollout: &RolloutFacts, status: &Status) -> Vec<String> {
     let serial = rollout.serial.to_string();
     let edition = words.with("rollout-edition", &[("serial", serial.into())]);
-    let stage = match rollout.stage.split_once(' ') {
-        Some((_, wave)) => words.with("stage-wave", &[("n", wave.into())]),
-        None => {
-            let id = format!("stage-{}", rollout.stage.to_ascii_lowercase());
-            if words.has(&id) { words.say(&id) } else { harmless(&rollout.stage) }
-        }
+    let stage = if let Some((_, wave)) = rollout.stage.split_once(' ') {
+        words.with("stage-wave", &[("n", wave.into())])
+    } else {
+        let id = format!("stage-{}", rollout.stage.to_ascii_lowercase());
+        if words.has(&id) { words.say(&id) } else { harmless(&rollout.stage) }
     };
     let in_force = rollout.offices.iter().filter(|o| o.running == rollout.serial).count() as u64;
     let with = [("n", in_force.into()), ("all", (rollout.offices.len() as u64).into())];

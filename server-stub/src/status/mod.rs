@@ -84,7 +84,8 @@ impl Status {
             offices,
         };
         let overstepped = warnings::overstepped(store, &status.held).await?;
-        status.warnings = warnings::warnings(&status, &limits, rollout.as_ref(), overstepped);
+        status.warnings =
+            warnings::warnings(&status, &limits, rollout.as_ref(), overstepped.as_ref());
         status.overall = status.warnings.iter().map(|w| w.severity).max().into();
         status.summary = warnings::summary(&status);
         Ok(status)

@@ -34,7 +34,7 @@ pub(super) fn warnings(
     status: &Status,
     limits: &StatusSettings,
     rollout: Option<&RolloutFacts>,
-    overstepped: Option<Overstepped>,
+    overstepped: Option<&Overstepped>,
 ) -> Vec<Warning> {
     let mut all: Vec<_> = [stopped(status), disk(status, limits), held_back(&status.held)]
         .into_iter()
@@ -140,7 +140,7 @@ pub(super) struct Overstepped {
     since: Option<Timestamp>,
 }
 
-fn alarm(overstepped: Overstepped) -> Warning {
+fn alarm(overstepped: &Overstepped) -> Warning {
     let offices: Vec<_> = overstepped.offices.iter().map(ToString::to_string).collect();
     let entries = count(overstepped.entries, "entry");
     let text = format!("{entries}, held and not applied, by {}", offices.join(", "));
@@ -212,7 +212,7 @@ mod tests {
         let told = held_back(&held).unwrap();
         assert_eq!(told.text, "3 entries stored and not applied: 1 unopened, 2 waits");
         let offices = ["rifai", "nasr"].into_iter().map(|id| id.parse().unwrap()).collect();
-        let alarm = alarm(Overstepped { entries: 4, offices, since: None });
+        let alarm = alarm(&Overstepped { entries: 4, offices, since: None });
         assert_eq!((alarm.severity, &*alarm.code), (Severity::Crit, "held-unauthorised"));
         assert!(alarm.text.ends_with("by nasr, rifai"), "{}", alarm.text);
     }

@@ -39,6 +39,9 @@ pub enum PushError {
         /// What it must be above.
         newest: Serial,
     },
+    /// Its author had another edition before them than the newest one here.
+    #[error("it was written to follow another edition than {0}, the newest one here")]
+    Follows(Serial),
     /// It, or the plan for it, names an office that HQ does not know.
     #[error("there is no office {0}")]
     UnknownOffice(OfficeId),
@@ -56,6 +59,7 @@ impl PushError {
         match self {
             Self::Rejected(why) => why.code(),
             Self::OldSerial { .. } => "old_serial",
+            Self::Follows(_) => "previous",
             Self::UnknownOffice(_) => "unknown_office",
             Self::NotFor(_) => "scope",
             Self::Store(_) => "store",
@@ -107,6 +111,7 @@ impl Store {
         let newest = self.newest(&mut tx).await?.map(|newest| newest.rollout);
         let before = newest.as_ref().map_or(Serial::BUILT_IN, Rollout::serial);
         let edition = self.check_push(&signed, before, &known)?;
+        follows(&mut tx, &edition, before).await?;
         fits(&plan, &edition, &known)?;
         if let Some(mut older) = newest.filter(Rollout::is_under_way) {
             older.supersede(now, edition.serial);
@@ -205,6 +210,20 @@ impl Store {
             },
         }
     }
+}
+
+/// Two authors who did not see one another's edition must not undo each other's work: an edition
+/// that names the one before it follows the newest one, or is not taken.
+async fn follows(
+    conn: &mut SqliteConnection,
+    edition: &Edition,
+    newest: Serial,
+) -> Result<(), PushError> {
+    let Some(previous) = edition.previous else { return Ok(()) };
+    let row = sqlx::query("SELECT hash FROM edition WHERE serial = ?");
+    let row = row.bind(sql(newest.0)).fetch_optional(conn).await?;
+    let there = row.as_ref().map(|row| bytes32(row, "hash")).transpose()?;
+    if there == Some(previous.0) { Ok(()) } else { Err(PushError::Follows(newest)) }
 }
 
 /// Does the plan name only offices that the edition is for?

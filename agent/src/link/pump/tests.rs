@@ -76,8 +76,17 @@ impl Office {
         let (stop, stopped) = watch::channel(false);
         let linking = tokio::spawn(run(config, publish, kicked, stopped));
         let (config, _, config_runs) = configured;
-        let _config_runs = config_runs;
-        Self { _top: top, handle, facts, kicks, pauses, stop, linking, config, _config_runs }
+        Self {
+            _top: top,
+            handle,
+            facts,
+            kicks,
+            pauses,
+            stop,
+            linking,
+            config,
+            _config_runs: config_runs,
+        }
     }
 
     async fn link(&mut self, so: impl Fn(&LinkFacts) -> bool) -> LinkFacts {

@@ -18,7 +18,8 @@ const WAITING: &str = "PAUSED";
 pub(super) fn warnings(rollout: &RolloutFacts, warming_up: bool) -> Vec<Warning> {
     let refused: Vec<_> = rollout.offices.iter().filter(|o| went_back(o)).collect();
     let mut all = Vec::new();
-    if !OVER.contains(&&*rollout.stage) && !(warming_up && rollout.stage == WAITING) {
+    let comes_back = warming_up && rollout.stage == WAITING;
+    if !comes_back && !OVER.contains(&&*rollout.stage) {
         all.push(since(under_way(rollout), Some(timestamp(rollout.since))));
     }
     if !refused.is_empty() {

@@ -253,6 +253,23 @@ async fn an_office_whose_step_comes_after_the_stop_is_told_then() {
 }
 
 #[tokio::test]
+async fn an_edition_that_follows_the_newest_one_is_taken_and_one_that_follows_an_older_is_not() {
+    let fleet = Fleet::of(&["a"]).await;
+    let following = |serial, previous: &Edition| Edition {
+        previous: Some(signed(previous).hash()),
+        ..edition(serial)
+    };
+    let first = edition(5);
+    fleet.push(5, at_once()).await;
+    let second = following(6, &first);
+    fleet.hq.store.push(signed(&second), at_once(), None).await.unwrap();
+    let beside = following(7, &first);
+    let refused = fleet.hq.store.push(signed(&beside), at_once(), None).await.unwrap_err();
+    assert!(matches!(refused, PushError::Follows(Serial(6))), "{refused}");
+    fleet.hq.store.push(signed(&following(7, &second)), at_once(), None).await.unwrap();
+}
+
+#[tokio::test]
 async fn each_push_that_is_refused_has_its_code_and_changes_nothing() {
     let fleet = Fleet::of(&["a", "b"]).await;
     fleet.push(5, at_once()).await;
@@ -271,6 +288,7 @@ async fn each_push_that_is_refused_has_its_code_and_changes_nothing() {
         ("signature", forged, at_once()),
         ("fleet", change(&|e| e.fleet = FleetId([9; 16])), at_once()),
         ("old_serial", signed(&edition(5)), at_once()),
+        ("previous", change(&|e| e.previous = Some(signed(&edition(4)).hash())), at_once()),
         ("expired", change(&|e| e.not_after = UnixMs(0)), at_once()),
         ("schema", change(&|e| e.settings = json(r#"{"link":{"no":1}}"#)), at_once()),
         ("settings", change(&|e| e.settings = json(r#"{"link":{"heartbeat_s":0}}"#)), at_once()),
