@@ -19,7 +19,7 @@ use wasl_tests::fleet::Office;
 use wasl_tests::process::finish;
 
 /// A daemon tells nothing that only time can tell for so long.
-const WARMUP: Duration = Duration::from_secs(60);
+const WARMUP: Duration = Duration::from_mins(1);
 
 /// In which time `check` answers, whatever the daemon does.
 const ANSWERS: Duration = Duration::from_secs(5);

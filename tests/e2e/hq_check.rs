@@ -1,6 +1,6 @@
 //! What `wasl-hq check` answers in each state: the exit code, and the first words.
 
-use crate::config::author::Author;
+use crate::config::author::{Author, now};
 use crate::config::push;
 use crate::district::{District, enroll, synced};
 use crate::hands::wait;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::os::unix::process::CommandExt as _;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 use wasl_tests::clock;
 use wasl_tests::fleet::{Hq, Installation, Office};
 use wasl_tests::process::finish;
@@ -44,9 +44,9 @@ fn judge_at_once(hq: &mut Hq) {
 /// that Sunday.
 fn runs_at(at: &mut Installation, day: i64, hour: i64) {
     at.stop();
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let now = now().0 / 1000;
     let then = SUNDAY_S + (day * 24 + hour) * 3600 + 1800;
-    at.set_clock_off(then - i64::try_from(now).unwrap());
+    at.set_clock_off(then - now);
     at.run().unwrap();
 }
 
