@@ -86,7 +86,8 @@ fn holds_nobody(files: &[(String, String)], office: &str) {
         REASON,
         AUTHOR,
         BLOCKED,
-        "0780",
+        // Shorter ones stand in hashes by chance.
+        "07801234567",
     ];
     for (name, text) in files {
         for word in planted {

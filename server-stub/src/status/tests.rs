@@ -106,7 +106,7 @@ fn check_answers_in_each_state_with_its_code_and_the_worst_first() {
     row(be(Lost, 14), &["offices-silent", "office-lost"], Critical, silent);
     row(|s| s.totals.conflicts = 3, &["conflicts"], Ok, "OK - HQ: all is well");
     row(|s| s.totals.conflicts = 50, &["conflicts"], Warning, "WARNING - HQ: records are in");
-    let held = |s: &mut Status| drop(s.held.insert("waits".to_owned(), 2));
+    let held = |s: &mut Status| s.held.extend([("waits".to_owned(), 2)]);
     row(held, &["held"], Warning, "WARNING - HQ: entries are held (2 entries stored and not");
     row(
         |s| s.database.free_bytes = 1 << 30,
