@@ -233,6 +233,8 @@ fn turns(
             return Ok(Some(stop));
         }
         engine.keep_up_if_many()?;
+        // Here too: who only reads, and often, must not keep intake closed.
+        engine.reopen();
     }
 }
 
