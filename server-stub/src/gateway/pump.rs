@@ -59,13 +59,16 @@ pub(super) async fn serve(
         connection,
         seat,
     };
+    let office = pump.office.clone();
     let bye = pump.talk().await;
+    // An append that is under way has the database's only writer, and nobody drives it any more.
+    drop(pump);
     if let Some(at) = seat.last_seen()
-        && let Err(error) = config.store.seen(&pump.office.id, at).await
+        && let Err(error) = config.store.seen(&office.id, at).await
     {
-        tracing::error!(office = %pump.office.id, %error, "its last word could not be noted");
+        tracing::error!(office = %office.id, %error, "its last word could not be noted");
     }
-    tracing::info!(office = %pump.office.id, code = ?bye.code, "the session ended");
+    tracing::info!(office = %office.id, code = ?bye.code, "the session ended");
     close(connection, bye);
 }
 
