@@ -22,6 +22,20 @@ fn what_was_enrolled_while_hq_was_down_arrives_in_order_and_once() {
 }
 
 #[test]
+fn an_office_that_leaves_in_mid_transfer_again_and_again_does_not_keep_hq_from_storing() {
+    let district = District::new();
+    let mut office = district.office("fajr");
+    for round in 0..12 {
+        enroll(&office, round * 20..round * 20 + 20);
+        assert!(office.at.stop());
+        office.at.run().unwrap();
+    }
+    enroll(&office, 500..505);
+    synced(&office);
+    assert_eq!(district.agree(&office).len(), 245);
+}
+
+#[test]
 fn a_link_cut_50_times_in_mid_transfer_neither_loses_nor_repeats() {
     let district = District::new();
     let office = district.office("dawaya");
