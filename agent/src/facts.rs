@@ -146,6 +146,16 @@ pub fn config_word(state: &ConfigState, now: UnixMs) -> &'static str {
     }
 }
 
+/// How far our clock is to be trusted against HQ's: `unknown` before the first Welcome, `off` if it
+/// differs by more than `warn_s` seconds, else `ok`.
+pub fn clock_trust(offset_ms: Option<i64>, warn_s: u64) -> &'static str {
+    match offset_ms {
+        None => "unknown",
+        Some(ms) if ms.unsigned_abs() > warn_s.saturating_mul(1000) => "off",
+        Some(_) => "ok",
+    }
+}
+
 /// The moment as a timestamp; one that no calendar holds is the nearest that it does.
 pub fn timestamp(at: UnixMs) -> Timestamp {
     let nearest = if at.0 < 0 { Timestamp::MIN } else { Timestamp::MAX };

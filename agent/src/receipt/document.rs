@@ -8,7 +8,7 @@ use wasl_protocol::receipt::Receipt;
 use wasl_protocol::units::{Seq, UnixMs};
 
 use crate::engine::Opened;
-use crate::facts::timestamp;
+use crate::facts::{clock_trust, timestamp};
 
 /// The office that hands receipts out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,13 +34,7 @@ pub struct ClockSaid {
 impl ClockSaid {
     /// Of a clock that is this far off headquarters', of which `warn_s` seconds are too many.
     pub fn of(offset_ms: Option<i64>, warn_s: u64) -> Self {
-        let off = |ms: i64| ms.unsigned_abs() > warn_s.saturating_mul(1000);
-        let trust = match offset_ms {
-            None => "unknown",
-            Some(ms) if off(ms) => "off",
-            Some(_) => "ok",
-        };
-        Self { trust: trust.to_owned(), offset_ms }
+        Self { trust: clock_trust(offset_ms, warn_s).to_owned(), offset_ms }
     }
 }
 

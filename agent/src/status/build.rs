@@ -12,7 +12,7 @@ use super::document::{
 use super::warnings::{S_PER_DAY, WARMUP_MS, warnings, worked_s};
 use crate::config::{ConfigFacts, InForce};
 use crate::engine::{Facts, Refused};
-use crate::facts::{HttpFacts, LinkFacts, LinkPhase, config_word};
+use crate::facts::{HttpFacts, LinkFacts, LinkPhase, clock_trust, config_word};
 
 /// What does not change while a daemon runs.
 #[derive(Clone, Debug)]
@@ -189,12 +189,7 @@ fn config_status(told: &Told<'_>) -> ConfigStatus {
 }
 
 fn clock_status(told: &Told<'_>) -> ClockStatus {
-    let warn_ms = told.in_force.settings.status.clock_warn_s.saturating_mul(1000);
+    let warn_s = told.in_force.settings.status.clock_warn_s;
     let offset_ms = told.link.clock_offset_ms;
-    let trust = match offset_ms {
-        None => "unknown",
-        Some(ms) if ms.unsigned_abs() > warn_ms => "off",
-        Some(_) => "ok",
-    };
-    ClockStatus { offset_ms, trust: trust.to_owned() }
+    ClockStatus { offset_ms, trust: clock_trust(offset_ms, warn_s).to_owned() }
 }
