@@ -5,9 +5,22 @@ use crate::table::{self, Table};
 use crate::tree::{Source, sources};
 use std::collections::BTreeMap;
 
-/// Our crates: folder and name in paths.
-const CRATES: [(&str, &str); 3] =
-    [("agent", "wasl_agent"), ("server-stub", "wasl_server_stub"), ("protocol", "wasl_protocol")];
+/// Our crates: their name in the tables, and in paths.
+const CRATES: [(&str, &str); 4] = [
+    ("agent", "wasl_agent"),
+    ("server-stub", "wasl_server_stub"),
+    ("protocol", "wasl_protocol"),
+    ("shown", "wasl_shown"),
+];
+
+/// Where each crate lies, and the heading of its table.
+const TABLES: [(&str, &str); 5] = [
+    ("agent", "### agent"),
+    ("server-stub", "### server-stub"),
+    ("protocol", "### protocol"),
+    ("protocol/shown", "### shown"),
+    ("tests", "### tests"),
+];
 
 /// Complaints about one file: rooms it names and may not, by its crate's table.
 fn forbidden(source: &Source, rooms: &Table) -> Vec<String> {
@@ -56,9 +69,8 @@ fn room_of(segments: &[String], modules: &[&str]) -> Option<String> {
 #[test]
 fn a_room_imports_only_what_the_table_allows() {
     let page = table::page();
-    let tables: BTreeMap<&str, Table> = ["agent", "server-stub", "protocol", "tests"]
-        .map(|krate| (krate, table::below(&page, &format!("### {krate}"))))
-        .into();
+    let tables: BTreeMap<&str, Table> =
+        TABLES.map(|(krate, heading)| (krate, table::below(&page, heading))).into();
     let complaints: Vec<String> = sources()
         .iter()
         .filter(|source| !source.tests_only)
@@ -73,8 +85,8 @@ fn every_room_of_the_table_exists() {
     let page = table::page();
     let sources = sources();
     let mut complaints = Vec::new();
-    for krate in ["agent", "server-stub", "protocol", "tests"] {
-        for (room, allowed) in table::below(&page, &format!("### {krate}")) {
+    for (krate, heading) in TABLES {
+        for (room, allowed) in table::below(&page, heading) {
             let lives = |s: &Source| {
                 s.module().is_some_and(|(k, m)| k == krate && m.first() == Some(&room.as_str()))
             };

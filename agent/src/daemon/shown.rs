@@ -23,5 +23,5 @@ pub(super) fn page_source(
         };
         Page { status: &status, hours, language, utc_offset_min }.html()
     };
-    PageSource { html: Box::new(html), css: CSS }
+    PageSource { html: Box::new(html), css: &CSS }
 }

@@ -5,9 +5,7 @@
 //! field; moments are moments and never ages; what is not known is not a number; labels are few
 //! constant words. It knows nothing of sockets, of journals, or of people.
 
-mod exposition; // families in, text out
 mod office; // which metrics there are
-mod textfile; // the same in a file
 
 #[cfg(test)]
 mod rules; // alert rules and dashboards name nothing else
@@ -20,14 +18,15 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-pub use exposition::Format;
+use wasl_shown::exposition;
+pub use wasl_shown::exposition::Format;
+use wasl_shown::process::process_usage;
+use wasl_shown::textfile::{EVERY, Textfile};
 
 use crate::engine::Facts;
 use crate::facts::{IntakeFacts, LinkState};
-use crate::seam::process_usage;
 use crate::status::Reporter;
 use office::Told;
-use textfile::{EVERY, Textfile};
 
 /// The ends of what the other rooms tell.
 pub struct Sources {

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::exposition::{Family, Figure};
 use crate::engine::{Facts, SYNC_BOUNDS_NS};
 use crate::facts::{IntakeFacts, LinkFacts, LinkPhase};
-use crate::seam::Usage;
 use crate::status::codes::{Code, Kind};
 use crate::status::{Severity, Status, Verified};
+use wasl_shown::exposition::{Family, Figure};
+use wasl_shown::process::Usage;
 
 const MS_PER_S: f64 = 1e3;
 const NS_PER_S: f64 = 1e9;

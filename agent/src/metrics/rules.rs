@@ -7,9 +7,9 @@ use promql_parser::parser::{Expr, parse};
 use promql_parser::util::{ExprVisitor, walk_expr};
 use serde_json::Value;
 
-use super::exposition::Format;
 use super::tests::exposed;
 use crate::status::codes::Code;
+use wasl_shown::exposition::Format;
 
 const ALERTS: &str = include_str!("../../packaging/alerts.yml");
 const DASHBOARD: &str = include_str!("../../packaging/dashboard.json");

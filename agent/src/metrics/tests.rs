@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::exposition::{Format, text};
 use super::office::{Told, families};
 use crate::engine::{Facts, Refused, SyncTimes};
 use crate::facts::{IntakeFacts, LinkFacts};
-use crate::seam::Usage;
 use crate::status::{Severity, Status, Warning};
+use wasl_shown::exposition::{Format, text};
+use wasl_shown::process::Usage;
 
 /// A status as a daemon writes it, in trouble.
 const STATUS: &str = r#"{

@@ -5,8 +5,9 @@
 
 mod office; // the document's facts, said in one language
 mod days; // hours of UTC, made days of the office
-mod sentence; // numbers, spans and moments in words
 mod words; // the two languages
+
+use std::sync::LazyLock;
 
 use askama::Template as _;
 use wasl_protocol::edition::Language;
@@ -14,8 +15,9 @@ use wasl_protocol::edition::Language;
 use crate::engine::Hours;
 use crate::status::Status;
 
-/// The page's style, served beside it.
-pub const CSS: &str = include_str!("page.css");
+/// The page's style, served beside it: what both programs' pages share, and what is this one's.
+pub static CSS: LazyLock<String> =
+    LazyLock::new(|| [wasl_shown::words::CSS, include_str!("page.css")].concat());
 
 /// What a page is made of.
 #[derive(Clone, Copy, Debug)]

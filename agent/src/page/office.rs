@@ -1,18 +1,18 @@
 //! The document's facts, said in one language: what the template only puts in its place.
 
 use askama::Template;
-use fluent_bundle::FluentValue;
 use jiff::Timestamp;
 use wasl_protocol::edition::{Language, Serial};
+use wasl_shown::sentence::{
+    Moment, Piece, ago, bytes, day, harmless, moment, pieces, seconds, sentence, span,
+};
+use wasl_shown::words::{FluentValue, Words};
 
 use super::Page;
 use super::days::Days;
-use super::sentence::{
-    Moment, Piece, ago, bytes, day, harmless, moment, pieces, seconds, sentence, span,
-};
-use super::words::Words;
+use super::words::words;
 use crate::engine::OTHERS;
-use crate::facts::LinkPhase;
+use crate::facts::{LinkPhase, timestamp};
 use crate::status::{Overall, Severity, Status, Warning};
 
 /// The page, ready for the template.
@@ -102,7 +102,7 @@ const NOT_HERE: &str = "\u{2060}-\u{2060}";
 impl Html {
     /// What this page says.
     pub(super) fn of(Page { status, hours, language, utc_offset_min }: Page<'_>) -> Self {
-        let words = Words::of(language);
+        let words = words(language);
         let (ar, en) = (harmless(&status.office.name_ar), harmless(&status.office.name_en));
         let (name, other_name) = match language {
             Language::Ar => (ar, en),
@@ -365,7 +365,7 @@ fn counts(words: &Words, days: &Days, utc_offset_min: i16) -> Counts {
 }
 
 fn chart(words: &Words, days: &Days, utc_offset_min: i16) -> Option<Chart> {
-    let day = |at| day(at, utc_offset_min);
+    let day = |at| day(timestamp(at), utc_offset_min);
     let (at, most) = days.most()?;
     let with = [
         ("total", FluentValue::from(words.count("enrollments", days.total()))),

@@ -165,7 +165,10 @@ fn every_warning_and_every_severity_is_told_in_both_languages() {
                 Severity::Crit => Overall::Crit,
             };
             let [arabic, english] = both(&status);
-            says(&english, &[&sentence::sentence(code.title).replace('\'', "&#39;"), "Code"]);
+            says(
+                &english,
+                &[&wasl_shown::sentence::sentence(code.title).replace('\'', "&#39;"), "Code"],
+            );
             assert!(!arabic.contains(code.title), "{}: not in Arabic", code.code);
             for html in [&arabic, &english] {
                 assert!(!html.contains("<h3 lang="), "{}: not in the page's language", code.code);

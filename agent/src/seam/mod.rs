@@ -7,7 +7,6 @@ mod disk; // files that can be made durable
 mod entropy; // fresh random bytes
 mod lock; // one daemon for each data dir
 mod memory; // what a burst took, given back
-mod process; // what this process uses
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,7 +16,6 @@ pub use disk::{Disk, DiskFile, RealDisk, read_whole, replace};
 pub use entropy::{Entropy, SystemEntropy};
 pub use lock::{DirLock, LockError};
 pub use memory::give_back;
-pub use process::{Usage, process_usage};
 
 /// Clock, entropy and disk in one bundle. Cheap to clone.
 #[derive(Clone)]

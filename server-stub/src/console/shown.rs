@@ -102,7 +102,7 @@ async fn style() -> impl IntoResponse {
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (CACHE_CONTROL, "no-cache"),
     ];
-    (headers, CSS)
+    (headers, CSS.as_str())
 }
 
 /// Ready means that the database answers.

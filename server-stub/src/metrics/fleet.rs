@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use wasl_protocol::id::OfficeId;
 
-use super::exposition::{Family, Figure};
 use crate::rollout::RolloutFacts;
-use crate::seam::Usage;
 use crate::status::{Code, Freshness, OfficeState, OfficeStatus, Severity, Status};
 use crate::store::{COMMIT_BOUNDS_NS, StoreCounts};
+use wasl_shown::exposition::{Family, Figure};
+use wasl_shown::process::Usage;
 
 const MS_PER_S: f64 = 1e3;
 const NS_PER_S: f64 = 1e9;

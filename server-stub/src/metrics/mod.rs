@@ -4,9 +4,7 @@
 //! It counts nothing itself. Moments are moments and never ages; what is not known is not a number;
 //! labels are few constant words and the offices' ids. It knows nothing of sockets, SQL or people.
 
-mod exposition; // families in, text out
 mod fleet; // which metrics there are
-mod textfile; // the same in a file
 
 #[cfg(test)]
 mod rules; // alert rules and dashboards name nothing else
@@ -18,13 +16,15 @@ use std::path::Path;
 
 use tokio::sync::watch;
 
-pub use exposition::Format;
+use wasl_shown::exposition;
+pub use wasl_shown::exposition::Format;
+use wasl_shown::process::process_usage;
+use wasl_shown::textfile::{EVERY, Textfile};
 
-use crate::seam::{World, process_usage};
+use crate::seam::World;
 use crate::status::{Running, Status};
 use crate::store::{Store, StoreError};
 use fleet::Told;
-use textfile::{EVERY, Textfile};
 
 /// What the metrics are made of.
 #[derive(Clone, Debug)]

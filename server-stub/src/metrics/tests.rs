@@ -6,7 +6,6 @@ use wasl_protocol::edition::Serial;
 use wasl_protocol::units::UnixMs;
 
 use super::Sources;
-use super::exposition::{Format, text};
 use super::fleet::{Told, families};
 use crate::gateway::Sessions;
 use crate::registry::{HqKeys, SecretHash};
@@ -15,6 +14,7 @@ use crate::seam::World;
 use crate::settings::StatusSettings;
 use crate::status::{Running, Status};
 use crate::store::{DATABASE, Store, StoreCounts};
+use wasl_shown::exposition::{Format, text};
 
 fn running() -> Running {
     Running {

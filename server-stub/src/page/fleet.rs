@@ -1,13 +1,13 @@
 //! The document's facts, said in one language: what the template only puts in its place.
 
 use askama::Template;
-use fluent_bundle::FluentValue;
 use jiff::Timestamp;
-use wasl_protocol::edition::{Language, Serial};
+use wasl_protocol::edition::{Language, Serial, WorkingHours};
+use wasl_shown::sentence::{Moment, Piece, ago, bytes, harmless, moment, pieces, sentence};
+use wasl_shown::words::{FluentValue, Words};
 
 use super::Page;
-use super::sentence::{Moment, Piece, ago, bytes, harmless, moment, pieces, sentence};
-use super::words::Words;
+use super::words::words;
 use crate::rollout::{OfficeRollout, RolloutFacts};
 use crate::status::{Freshness, OfficeState, OfficeStatus, Overall, Severity, Status, Warning};
 
@@ -73,14 +73,14 @@ struct Office {
 impl Html {
     /// What this page says.
     pub(super) fn of(Page { status, rollout, language }: Page<'_>) -> Self {
-        let words = Words::of(language);
+        let words = words(language);
         let office = |office: &OfficeStatus| {
             let config = rollout.and_then(|r| r.offices.iter().find(|o| o.office == office.id));
             tell(words, (office, config), (language, status.as_of))
         };
         Self {
             words,
-            as_of: moment(status.as_of),
+            as_of: moment(status.as_of, WorkingHours::BAGHDAD_MIN),
             verdict: match status.overall {
                 Overall::Ok => "ok",
                 Overall::Warn => "warn",

@@ -4,8 +4,9 @@
 //! elsewhere, no write action. It knows nothing of HTTP or SQL.
 
 mod fleet; // the document's facts, said in one language
-mod sentence; // numbers, spans and moments in words
 mod words; // the two languages
+
+use std::sync::LazyLock;
 
 use askama::Template as _;
 use wasl_protocol::edition::Language;
@@ -13,8 +14,9 @@ use wasl_protocol::edition::Language;
 use crate::rollout::RolloutFacts;
 use crate::status::Status;
 
-/// The page's style, served beside it.
-pub const CSS: &str = include_str!("page.css");
+/// The page's style, served beside it: what both programs' pages share, and what is this one's.
+pub static CSS: LazyLock<String> =
+    LazyLock::new(|| [wasl_shown::words::CSS, include_str!("page.css")].concat());
 
 /// What a page is made of.
 #[derive(Clone, Copy, Debug)]

@@ -138,7 +138,7 @@ fn every_code_and_every_severity_is_told_in_both_languages() {
             }];
             status.overall = Overall::from(Some(*severity));
             let [arabic, english] = both(&status, None);
-            says(&english, &[&sentence::sentence(code.title).replace('\'', "&#39;")]);
+            says(&english, &[&wasl_shown::sentence::sentence(code.title).replace('\'', "&#39;")]);
             assert!(!arabic.contains(code.title), "{}: not in Arabic", code.code);
             for html in [&arabic, &english] {
                 assert!(!html.contains("<h3 lang="), "{}: not in the page's language", code.code);

@@ -3,7 +3,6 @@
 //! It knows nothing of what they are for.
 
 mod file; // files that are whole and fsynced, or not there
-mod process; // what this process uses
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,7 +11,6 @@ use std::time::{Instant, SystemTime};
 use wasl_protocol::units::{MonoMs, UnixMs};
 
 pub use file::write_new;
-pub use process::{Usage, process_usage};
 
 /// What time it is.
 pub trait Clock: Send + Sync {

@@ -35,7 +35,7 @@ impl Format {
 
 /// All samples of one name.
 #[derive(Clone, Debug)]
-pub(super) struct Family {
+pub struct Family {
     name: &'static str,
     help: &'static str,
     samples: Samples,
@@ -59,13 +59,13 @@ type Labels = Vec<(&'static str, String)>;
 
 impl Family {
     /// A figure that goes up and down; what is not known is not a number.
-    pub(super) fn gauge(name: &'static str, help: &'static str, value: impl Into<Figure>) -> Self {
+    pub fn gauge(name: &'static str, help: &'static str, value: impl Into<Figure>) -> Self {
         let samples = Samples::Gauges(vec![(Vec::new(), value.into().0)]);
         Self { name, help, samples }
     }
 
     /// The same for each of a few words.
-    pub(super) fn gauges<const N: usize, F: Into<Figure>>(
+    pub fn gauges<const N: usize, F: Into<Figure>>(
         name: &'static str,
         help: &'static str,
         labels: [&'static str; N],
@@ -75,17 +75,13 @@ impl Family {
     }
 
     /// A figure that only grows until the process starts anew.
-    pub(super) fn counter(
-        name: &'static str,
-        help: &'static str,
-        value: impl Into<Figure>,
-    ) -> Self {
+    pub fn counter(name: &'static str, help: &'static str, value: impl Into<Figure>) -> Self {
         let samples = Samples::Counters(vec![(Vec::new(), value.into().0)]);
         Self { name, help, samples }
     }
 
     /// The same for each of a few words.
-    pub(super) fn counters<const N: usize, F: Into<Figure>>(
+    pub fn counters<const N: usize, F: Into<Figure>>(
         name: &'static str,
         help: &'static str,
         labels: [&'static str; N],
@@ -95,7 +91,7 @@ impl Family {
     }
 
     /// How long things took, in seconds: each bucket holds those above the bound before it.
-    pub(super) fn histogram(
+    pub fn histogram(
         name: &'static str,
         help: &'static str,
         sum: f64,
@@ -156,7 +152,7 @@ fn labelled<const N: usize, F: Into<Figure>>(
 
 /// A value of a metric, as Prometheus holds it; not a number where it is not known.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Figure(pub(super) f64);
+pub struct Figure(pub f64);
 
 impl From<f64> for Figure {
     fn from(value: f64) -> Self {
@@ -184,7 +180,10 @@ impl<F: Into<Figure>> From<Option<F>> for Figure {
 }
 
 /// The text of these families.
-pub(super) fn text(families: Vec<Family>, format: Format) -> String {
+///
+/// # Panics
+/// Never: a string takes whatever is written.
+pub fn text(families: Vec<Family>, format: Format) -> String {
     let mut registry = Registry::default();
     registry.register_collector(Box::new(Families { families, format }));
     let mut text = String::new();

@@ -2,16 +2,14 @@
 
 use jiff::Timestamp;
 use jiff::tz::{Offset, TimeZone};
-use wasl_protocol::units::UnixMs;
 
-use super::words::Words;
-use crate::status::timestamp;
+use crate::words::Words;
 
 const SECONDS_PER_MIN: i32 = 60;
 
 /// A moment: for machines, and by local time for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Moment {
+pub struct Moment {
     /// RFC 3339, UTC.
     pub machine: String,
     /// `2016-01-12 08:30`.
@@ -20,7 +18,7 @@ pub(super) struct Moment {
 
 /// Some text: what somebody types is set apart from what somebody reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Piece {
+pub struct Piece {
     /// Is it to be typed?
     pub typed: bool,
     /// It.
@@ -28,15 +26,15 @@ pub(super) struct Piece {
 }
 
 /// A moment by the local time that is so many minutes ahead of UTC.
-pub(super) fn moment(at: Timestamp, utc_offset_min: i16) -> Moment {
+pub fn moment(at: Timestamp, utc_offset_min: i16) -> Moment {
     let local = at.to_zoned(zone(utc_offset_min));
     let machine = at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
     Moment { machine, local: local.strftime("%Y-%m-%d %H:%M").to_string() }
 }
 
 /// The local day of a moment: `2016-01-12`.
-pub(super) fn day(at: UnixMs, utc_offset_min: i16) -> String {
-    timestamp(at).to_zoned(zone(utc_offset_min)).strftime("%Y-%m-%d").to_string()
+pub fn day(at: Timestamp, utc_offset_min: i16) -> String {
+    at.to_zoned(zone(utc_offset_min)).strftime("%Y-%m-%d").to_string()
 }
 
 fn zone(utc_offset_min: i16) -> TimeZone {
@@ -45,7 +43,7 @@ fn zone(utc_offset_min: i16) -> TimeZone {
 }
 
 /// A span of time in its largest fitting unit.
-pub(super) fn span(words: &Words, s: u64) -> String {
+pub fn span(words: &Words, s: u64) -> String {
     match s {
         0..120 => words.count("seconds", s),
         120..7_200 => words.count("minutes", s / 60),
@@ -55,20 +53,20 @@ pub(super) fn span(words: &Words, s: u64) -> String {
 }
 
 /// How long ago `then` was; a moment that is still to come was just now.
-pub(super) fn ago(words: &Words, then: Timestamp, now: Timestamp) -> String {
+pub fn ago(words: &Words, then: Timestamp, now: Timestamp) -> String {
     let span = span(words, seconds(then, now));
     words.with("ago", &[("span", span.into())])
 }
 
 /// From `from` to `to`, in seconds; 0 if `to` is the earlier.
-pub(super) fn seconds(from: Timestamp, to: Timestamp) -> u64 {
+pub fn seconds(from: Timestamp, to: Timestamp) -> u64 {
     to.as_second().saturating_sub(from.as_second()).max(0).unsigned_abs()
 }
 
 /// An amount of bytes with two digits or more, in the units that both languages write alike. The
 /// marks round it keep its number before its unit where the text runs the other way.
 #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
-pub(super) fn bytes(n: u64) -> String {
+pub fn bytes(n: u64) -> String {
     const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
     let mut unit = 0;
     let mut scaled = n as f64;
@@ -81,21 +79,21 @@ pub(super) fn bytes(n: u64) -> String {
 }
 
 /// The text with what stands in backticks set apart.
-pub(super) fn pieces(text: &str) -> Vec<Piece> {
+pub fn pieces(text: &str) -> Vec<Piece> {
     let parts = text.split('`').enumerate();
     let pieces = parts.map(|(i, text)| Piece { typed: i % 2 == 1, text: text.to_owned() });
     pieces.filter(|piece| !piece.text.is_empty()).collect()
 }
 
 /// English as the document has it, as a sentence that begins with a capital; harmless.
-pub(super) fn sentence(text: &str) -> String {
+pub fn sentence(text: &str) -> String {
     let text = harmless(text);
     let mut rest = text.chars();
     rest.next().map_or(String::new(), |first| first.to_uppercase().chain(rest).collect())
 }
 
 /// The text without what could turn what stands round it.
-pub(super) fn harmless(text: &str) -> String {
+pub fn harmless(text: &str) -> String {
     let steers = |c: char| {
         c.is_control()
             || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
@@ -106,11 +104,11 @@ pub(super) fn harmless(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use wasl_protocol::edition::Language;
+    use wasl_protocol::edition::WorkingHours;
 
     #[test]
     fn a_moment_is_told_by_the_offices_clock() {
-        let at = timestamp(UnixMs(1_452_576_890_000));
+        let at = "2016-01-12T05:34:50Z".parse().unwrap();
         let told = moment(at, 180);
         assert_eq!((&*told.machine, &*told.local), ("2016-01-12T05:34:50Z", "2016-01-12 08:34"));
         assert_eq!(moment(at, -300).local, "2016-01-12 00:34");
@@ -118,12 +116,9 @@ mod tests {
     }
 
     #[test]
-    fn spans_have_one_unit() {
-        let words = Words::of(Language::En);
-        let plain = |s| span(words, s).replace(['\u{2068}', '\u{2069}'], "");
-        assert_eq!([plain(1), plain(119)], ["1 second", "119 seconds"]);
-        assert_eq!([plain(120), plain(7_199)], ["2 minutes", "119 minutes"]);
-        assert_eq!([plain(7_200), plain(172_800)], ["2 hours", "2 days"]);
+    fn a_moment_by_iraqs_clock_may_be_the_next_day() {
+        let told = moment("2016-01-12T21:34:50Z".parse().unwrap(), WorkingHours::BAGHDAD_MIN);
+        assert_eq!((&*told.machine, &*told.local), ("2016-01-12T21:34:50Z", "2016-01-13 00:34"));
     }
 
     #[test]

@@ -8,25 +8,27 @@ use std::path::Path;
 use std::time::Duration;
 
 /// How often the file is written: as often as Prometheus commonly asks.
-pub(super) const EVERY: Duration = Duration::from_secs(15);
+pub const EVERY: Duration = Duration::from_secs(15);
 
 /// The collector runs as another user.
 const MODE: u32 = 0o644;
 
 /// A file that is kept while this is there, and removed with it: nobody takes old figures for new
 /// ones.
-pub(super) struct Textfile<'a> {
+#[derive(Debug)]
+pub struct Textfile<'a> {
     path: &'a Path,
     failed: bool,
 }
 
 impl<'a> Textfile<'a> {
-    pub(super) fn at(path: &'a Path) -> Self {
+    /// Nothing is written yet.
+    pub fn at(path: &'a Path) -> Self {
         Self { path, failed: false }
     }
 
     /// Replaces the file by this text, if there is one.
-    pub(super) fn put(&mut self, text: io::Result<String>) {
+    pub fn put(&mut self, text: io::Result<String>) {
         let written = text.and_then(|text| replace(self.path, &text));
         // Once is enough: it would be said every few seconds for as long as the folder is missing.
         if let (Err(why), false) = (&written, self.failed) {
@@ -59,7 +61,7 @@ mod tests {
     #[test]
     fn the_file_is_there_for_others_to_read_and_goes_with_the_daemon() {
         let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("wasl-hq.prom");
+        let path = dir.path().join("wasl.prom");
         let mut file = Textfile::at(&path);
         file.put(Ok("a 1\n".to_owned()));
         file.put(Err(io::ErrorKind::Other.into()));
@@ -72,7 +74,7 @@ mod tests {
     #[test]
     fn a_folder_that_is_missing_stops_nothing() {
         let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("none/wasl-hq.prom");
+        let path = dir.path().join("none/wasl.prom");
         Textfile::at(&path).put(Ok(String::new()));
         assert!(!path.exists());
     }
