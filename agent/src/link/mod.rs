@@ -8,7 +8,8 @@ mod reach; // is HQ there?
 mod probe; // how well it can be reached
 mod join; // the one conversation of a stranger
 mod stream; // messages onto and off streams
-mod pump; // drives one session
+pub mod driver; // one session, sans I/O
+mod pump; // drives it over QUIC
 mod board; // tells the others how it is
 mod pace; // how long to wait
 
@@ -32,6 +33,7 @@ use wasl_protocol::wire::{Bye, ByeCode};
 pub use failure::Failure;
 pub use identity::{Credentials, IdentityError};
 pub use join::{JoinError, Keys, join};
+pub use pace::Pace;
 pub use probe::{LARGEST_BYTES, LEAST_BYTES, Probed, probe};
 pub use reach::reach;
 
@@ -42,7 +44,6 @@ use crate::pause::Pauses;
 use crate::seam::World;
 use board::Board;
 use dial::{Line, dial};
-use pace::Pace;
 use pump::{Ended, Pump};
 
 /// What the link works with. How it works is read from the config in force, live.

@@ -10,7 +10,7 @@ use backoff::{ExponentialBackoff, ExponentialBackoffBuilder};
 
 /// How long to wait after each failure in a row.
 #[derive(Debug)]
-pub(super) struct Pace {
+pub struct Pace {
     bounds: (Duration, Duration),
     backoff: ExponentialBackoff,
     failures: u32,
@@ -18,7 +18,7 @@ pub(super) struct Pace {
 
 impl Pace {
     /// The first wait is somewhere in 0 to twice `first`, the later ones in 0 to `cap`.
-    pub(super) fn new((first, cap): (Duration, Duration)) -> Self {
+    pub fn new((first, cap): (Duration, Duration)) -> Self {
         let backoff = ExponentialBackoffBuilder::new()
             .with_initial_interval(first)
             // The crate draws from "interval plus or minus itself": full jitter of twice of it.
@@ -31,7 +31,7 @@ impl Pace {
     }
 
     /// Other bounds from now on: waits grow from the first one again.
-    pub(super) fn adapt(&mut self, bounds: (Duration, Duration)) {
+    pub fn adapt(&mut self, bounds: (Duration, Duration)) {
         if bounds != self.bounds {
             *self = Self { failures: self.failures, ..Self::new(bounds) };
         }
@@ -41,20 +41,20 @@ impl Pace {
     ///
     /// What the other side asks for is a minimum and gets a jitter of its own, or all whom it asked
     /// would come back together.
-    pub(super) fn failed(&mut self, at_least: Duration) -> Duration {
+    pub fn failed(&mut self, at_least: Duration) -> Duration {
         self.failures = self.failures.saturating_add(1);
         let jitter = self.backoff.next_backoff().expect("without a maximum it never gives up");
         at_least + jitter
     }
 
     /// A session lived: the next wait is a first one.
-    pub(super) fn reset(&mut self) {
+    pub fn reset(&mut self) {
         self.backoff.reset();
         self.failures = 0;
     }
 
     /// How many attempts have failed in a row.
-    pub(super) fn failures(&self) -> u32 {
+    pub fn failures(&self) -> u32 {
         self.failures
     }
 }

@@ -9,8 +9,9 @@ mod admit; // from a packet to a known office
 mod join; // the one conversation of a stranger
 mod sessions; // which offices are connected
 mod stream; // messages onto and off streams
-mod pump; // drives one session
-mod work; // what a session asks of the store, in order
+pub mod work; // what a session asks of the store, in order
+pub mod driver; // one session, sans I/O
+mod pump; // drives it over QUIC
 
 #[cfg(test)]
 mod tests; // the gateway and a store, met by hand-made peers

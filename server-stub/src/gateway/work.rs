@@ -18,21 +18,25 @@ use crate::store::{AppendError, ForOffice, Office, StoreError};
 
 /// One thing to do, in order.
 #[derive(Debug)]
-pub(super) enum Work {
+pub enum Work {
+    /// Find out where HQ stands in the journals of this greeting.
     Lookup(Hello),
+    /// Verify, append and apply these.
     Append(Entries),
+    /// The office has the feed up to here on disk.
     Cursor(Cursor),
+    /// The office's heartbeat.
     Report(Report),
 }
 
 /// What came of it.
 #[derive(Debug, Default)]
-pub(super) struct Done {
+pub struct Done {
     /// What it tells the machine, if anything.
-    pub(super) input: Option<Input>,
+    pub input: Option<Input>,
     /// What to send right behind Welcome: receipts for what HQ has already. Those for the ends of
     /// the journals may have been lost with the last connection.
-    pub(super) receipts: Vec<Ack>,
+    pub receipts: Vec<Ack>,
 }
 
 impl From<Input> for Done {
@@ -42,7 +46,7 @@ impl From<Input> for Done {
 }
 
 /// Does one thing.
-pub(super) async fn do_work(config: GatewayConfig, office: Arc<Office>, work: Work) -> Done {
+pub async fn do_work(config: GatewayConfig, office: Arc<Office>, work: Work) -> Done {
     let store = &config.store;
     let done = match work {
         Work::Lookup(hello) => welcome(&config, &office, &hello).await,
@@ -97,14 +101,20 @@ async fn append(config: &GatewayConfig, office: &Office, entries: Entries) -> In
 
 /// A stretch of the feed, signed.
 #[derive(Debug)]
-pub(super) struct Stretch {
-    pub(super) states: States,
-    pub(super) bytes: u64,
-    pub(super) drained: bool,
+pub struct Stretch {
+    /// The states, and up to where the feed was read.
+    pub states: States,
+    /// How many bytes they are.
+    pub bytes: u64,
+    /// Is there nothing behind them?
+    pub drained: bool,
 }
 
 /// Reads and signs what follows `after` in the office's feed.
-pub(super) async fn read_feed(
+///
+/// # Errors
+/// What to end the session with: the store failed.
+pub async fn read_feed(
     config: GatewayConfig,
     office: Arc<Office>,
     journals: Vec<JournalId>,
@@ -129,10 +139,10 @@ pub(super) async fn read_feed(
 }
 
 /// Looks what there is to say to the office of its config by now.
-pub(super) async fn look_for_config(
-    config: GatewayConfig,
-    office: Arc<Office>,
-) -> Result<ForOffice, Bye> {
+///
+/// # Errors
+/// What to end the session with: the store failed.
+pub async fn look_for_config(config: GatewayConfig, office: Arc<Office>) -> Result<ForOffice, Bye> {
     config.store.config_for(&office.id).await.map_err(|e| cannot_store(&office, &e))
 }
 

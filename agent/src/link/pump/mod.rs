@@ -1,16 +1,11 @@
-//! Drives one session: the machine decides, the pump does.
+//! Drives one session over QUIC: the driver decides, the pump does.
 //!
 //! One task, no locks. Whatever can wait (a stream, the engine, a timer) is a future that is polled
 //! beside the others; each queue between them is bounded by not asking for more while it is long.
 
-mod budget; // how much of the link may be used
-mod deeds; // what the machine wants done
-mod keep; // what HQ sent: checked, then kept
-
 #[cfg(test)]
 mod tests; // sessions with a hand-made HQ
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,19 +13,18 @@ use futures_util::future::BoxFuture;
 use quinn::Connection;
 use tokio::sync::watch;
 use wasl_protocol::entry::Cursor;
-use wasl_protocol::id::{JournalId, Position};
-use wasl_protocol::session::office::{Input, OfficeSession};
 use wasl_protocol::units::MonoMs;
-use wasl_protocol::wire::{Bye, ByeCode, Entries, Message, States, Stream};
-
-use self::budget::Budget;
+use wasl_protocol::wire::{Bye, Message, States, Stream, Welcome};
 
 use super::board::{Board, Traffic};
+use super::driver::{
+    Driver, Effect, Event, Next, Rates, Terms, Waiting, check_news, farewell, greeting, report,
+};
 use super::failure::Failure;
 use super::stream::{Inbox, Outbox, next_of};
 use super::{LinkConfig, changed};
 use crate::config::InForce;
-use crate::engine::{Facts, Refused, Run};
+use crate::engine::{Facts, Handle, Refused};
 
 /// How a session ended.
 #[derive(Debug)]
@@ -49,45 +43,17 @@ pub(super) struct Pump<'a> {
     board: &'a Board,
     kicks: &'a mut watch::Receiver<u64>,
     connection: Connection,
-    machine: OfficeSession,
+    driver: Driver,
     facts: watch::Receiver<Arc<Facts>>,
     in_force: watch::Receiver<Arc<InForce>>,
-    budget: Budget,
     control: Outbox,
     answers: Inbox,
     entries: Outbox,
     states: Option<Inbox>,
-    /// What to read next from the journal, once there is room for it.
-    wanted: Option<(JournalId, Position, usize)>,
-    reading: Option<BoxFuture<'static, Result<Read, Refused>>>,
-    to_store: VecDeque<States>,
+    reading: Option<BoxFuture<'static, Result<Event, Refused>>>,
     storing: Option<BoxFuture<'static, Result<Cursor, Failure>>>,
-    /// Reports without a Level: their numbers, and how many kicks there had been.
-    asked: VecDeque<(u64, u64)>,
-    /// How many kicks there had been at the newest of them.
-    asked_kicks: u64,
     /// What the connection had carried when it was last told.
     carried: Traffic,
-    lived: bool,
-}
-
-/// Frames read for the machine's `SendEntries`, if there were any.
-struct Read {
-    journal: JournalId,
-    after: Position,
-    run: Option<Run>,
-}
-
-/// What happened while the machine slept.
-enum Event {
-    Read(Read),
-    Stored(Cursor),
-    Message(Message),
-    Flushed,
-    Grew,
-    Kicked,
-    Configured,
-    Tick,
 }
 
 impl<'a> Pump<'a> {
@@ -103,23 +69,24 @@ impl<'a> Pump<'a> {
         // Small messages first: an acknowledgement must not wait behind a backlog.
         let _ = send.set_priority(1);
         let in_force = config.config.in_force();
+        let mut facts = config.handle.facts();
+        let greeting = {
+            let serial = in_force.borrow().serial.0;
+            greeting(&facts.borrow_and_update(), serial, config.world.clock.unix())
+        };
+        let seen = *kicks.borrow_and_update();
+        let driver = Driver::open(config.world.clock.mono(), terms(config), greeting, seen);
         Ok(Self {
-            machine: OfficeSession::new(config.world.clock.mono(), heartbeat_ms(config)),
-            facts: config.handle.facts(),
+            driver,
+            facts,
             in_force,
-            budget: Budget::new(config.world.clock.mono()),
             control: Outbox::new(send),
             answers: Inbox::new(Stream::Control, receive),
             entries: Outbox::new(entries),
             states: None,
-            wanted: None,
             reading: None,
-            to_store: VecDeque::new(),
             storing: None,
-            asked: VecDeque::new(),
-            asked_kicks: 0,
             carried: Traffic::default(),
-            lived: false,
             config,
             board,
             kicks,
@@ -129,102 +96,119 @@ impl<'a> Pump<'a> {
 
     /// Talks until the session ends.
     pub(super) async fn run(mut self) -> Ended {
-        let mut failure = self.talk().await;
+        let Err(mut failure) = self.talk().await;
         self.alive();
-        let bye = match &failure {
-            Failure::Fault(_) => Bye::now(ByeCode::Fault),
-            Failure::Fork => Bye::now(ByeCode::Fork),
-            Failure::Timeout => Bye::now(ByeCode::Timeout),
-            Failure::Engine(_) => Bye::now(ByeCode::CannotStore),
-            _ => Bye::now(ByeCode::Done),
-        };
+        let bye = farewell(&failure);
         if let (Failure::Broken(_), Some(reason)) = (&failure, self.connection.close_reason()) {
             // The connection knows better than the stream why it ended.
             failure = reason.into();
         }
-        Ended { bye, why: failure, lived: self.lived }
+        Ended { bye, why: failure, lived: self.driver.lived() }
     }
 
-    async fn talk(&mut self) -> Failure {
-        let facts = Arc::clone(&self.facts.borrow_and_update());
-        self.note_asked(0);
-        let opened = deeds::greeting(&facts, self.config);
-        self.tell(opened);
+    async fn talk(&mut self) -> Result<std::convert::Infallible, Failure> {
         loop {
-            let until = match self.drain().await {
-                Ok(until) => until,
-                Err(failure) => return failure,
-            };
-            match self.event(until).await {
-                Ok(event) => {
-                    if let Err(failure) = self.take(event) {
-                        return failure;
+            match self.driver.poll(self.now(), self.waiting()) {
+                Next::Do(effect) => self.carry_out(effect).await?,
+                Next::End(failure) => return Err(failure),
+                Next::Sleep(until) => {
+                    if let Some(event) = self.event(until).await? {
+                        self.driver.take(self.now(), event)?;
                     }
                 }
-                Err(failure) => return failure,
             }
         }
     }
 
-    fn tell(&mut self, input: Input) {
-        self.machine.handle(self.config.world.clock.mono(), input);
+    fn now(&self) -> MonoMs {
+        self.config.world.clock.mono()
     }
 
-    /// Waits for whatever comes first. What was read goes first: an Ack of it must come later.
-    async fn event(&mut self, until: MonoMs) -> Result<Event, Failure> {
-        let now = self.config.world.clock.mono();
-        let nap = Duration::from_millis(until.since_ms(now).min(LONGEST_NAP_MS));
-        // Level is told after what it tells of: while states wait, the answers may.
-        let room = self.to_store.len() < STATES_WAITING && self.control.waiting() < SENDS_WAITING;
-        tokio::select! {
+    fn waiting(&self) -> Waiting {
+        Waiting { control: self.control.waiting(), entries: self.entries.waiting() }
+    }
+
+    /// Waits for whatever comes first; none if it is nothing that the driver has to know. What was
+    /// read goes first: an Ack of it must come later.
+    async fn event(&mut self, until: MonoMs) -> Result<Option<Event>, Failure> {
+        let nap = Duration::from_millis(until.since_ms(self.now()).min(LONGEST_NAP_MS));
+        let room = self.driver.has_room(self.waiting());
+        let event = tokio::select! {
             biased;
-            read = maybe(&mut self.reading) => Ok(Event::Read(read?)),
-            cursor = maybe(&mut self.storing) => Ok(Event::Stored(cursor?)),
-            flushed = self.control.flush() => flushed.map(|()| Event::Flushed),
-            message = self.answers.next(), if room => message.map(Event::Message),
-            message = next_of(&mut self.states, &self.connection), if room => {
-                message.map(Event::Message)
+            read = maybe(&mut self.reading) => {
+                self.reading = None;
+                read?
             }
-            flushed = self.entries.flush() => flushed.map(|()| Event::Flushed),
+            cursor = maybe(&mut self.storing) => {
+                self.storing = None;
+                Event::Stored(cursor?)
+            }
+            flushed = self.control.flush() => return flushed.map(|()| None),
+            message = self.answers.next(), if room => Event::Message(message?),
+            message = next_of(&mut self.states, &self.connection), if room => {
+                Event::Message(message?)
+            }
+            flushed = self.entries.flush() => return flushed.map(|()| None),
             changed = self.facts.changed() => match changed {
-                Ok(()) => Ok(Event::Grew),
-                Err(_) => Err(Refused::Stopped.into()),
+                Ok(()) => Event::Grew(self.facts.borrow_and_update().journals.clone()),
+                Err(_) => return Err(Refused::Stopped.into()),
             },
-            Ok(()) = self.kicks.changed() => Ok(Event::Kicked),
-            () = changed(&mut self.in_force) => Ok(Event::Configured),
-            () = tokio::time::sleep(nap) => Ok(Event::Tick),
+            Ok(()) = self.kicks.changed() => Event::Kicked(*self.kicks.borrow_and_update()),
+            () = changed(&mut self.in_force) => Event::Rates(rates(self.config)),
+            () = tokio::time::sleep(nap) => Event::Tick,
+        };
+        if let Event::Message(_) = event {
+            self.alive();
         }
+        Ok(Some(event))
     }
 
-    fn take(&mut self, event: Event) -> Result<(), Failure> {
-        match event {
-            Event::Read(read) => self.send(read),
-            Event::Stored(cursor) => {
-                self.storing = None;
-                self.tell(Input::StatesStored(cursor));
-            }
-            Event::Message(message) => {
-                self.alive();
-                if let Message::Ack(ack) = &message {
-                    keep::check(ack, &self.config.hq_sign_key)?;
-                }
-                self.tell(Input::Received(message));
-            }
-            Event::Grew => {
-                let facts = Arc::clone(&self.facts.borrow_and_update());
-                for (journal, head) in &facts.journals {
-                    self.tell(Input::Grew { journal: *journal, head: *head });
+    async fn carry_out(&mut self, effect: Effect) -> Result<(), Failure> {
+        let LinkConfig { handle, config, world, .. } = self.config;
+        match effect {
+            Effect::Put(message @ Message::Entries(_)) => self.entries.push(&message),
+            Effect::Put(message) => self.control.push(&message),
+            Effect::Report(number) => {
+                let message = report(number, &self.facts.borrow(), world.clock.unix());
+                if let Some(message) = message {
+                    self.control.push(&message);
                 }
             }
-            Event::Flushed | Event::Kicked => {}
-            Event::Configured => {
-                self.machine.beat_every(heartbeat_ms(self.config));
-                self.tell(Input::Tick);
+            Effect::Read { journal, after, max_bytes, pause_ms } => {
+                let handle = handle.clone();
+                self.reading = Some(Box::pin(async move {
+                    tokio::time::sleep(Duration::from_millis(pause_ms)).await;
+                    let run = handle.read(journal, after, max_bytes).await?;
+                    Ok(Event::Read { journal, after, run })
+                }));
             }
-            Event::Tick => self.tell(Input::Tick),
+            Effect::Agree(standing) => {
+                let journal = standing.journal;
+                let common = handle.agree(standing).await?;
+                self.driver.take(self.now(), Event::Agreed { journal, common })?;
+            }
+            Effect::Store(states) => {
+                self.storing = Some(Box::pin(keep(handle.clone(), states, terms(self.config))));
+            }
+            Effect::Acked(ack) => handle.acked(ack, world.clock.unix()).await?,
+            Effect::Welcomed(welcome) => self.welcomed(&welcome).await,
+            Effect::Config(Message::Edition(offer)) => config.offer(offer.bytes).await,
+            Effect::Config(Message::Abort(abort)) => config.aborted(abort.serial).await,
+            Effect::Config(_) => {} // the driver hands on nothing else
+            Effect::Forked { journal, common } => {
+                tracing::error!(%journal, %common, "HQ's journal and ours differ");
+                handle.forked(common).await?;
+            }
+            Effect::Level { kicks } => self.board.level(kicks),
         }
-        self.ask_if_kicked();
         Ok(())
+    }
+
+    async fn welcomed(&mut self, welcome: &Welcome) {
+        tracing::info!(epoch = %welcome.epoch, "HQ has welcomed us");
+        self.config.config.clock(welcome.clock).await;
+        self.config.config.session(true).await;
+        self.board.up(self.connection.rtt(), welcome.clock);
     }
 
     fn alive(&mut self) {
@@ -234,40 +218,34 @@ impl<'a> Pump<'a> {
         self.board.alive(self.connection.rtt(), carried.since(self.carried));
         self.carried = carried;
     }
+}
 
-    /// Puts what was read on the stream, and only then says so.
-    fn send(&mut self, read: Read) {
-        self.reading = None;
-        let Read { journal, after, run } = read;
-        let (last, bytes) = match run {
-            None => (after, 0),
-            Some(run) => {
-                let bytes = run.frames.len() as u64;
-                let key = &self.config.sign_key;
-                let entries = Entries::new(journal, run.after, run.frames, run.last, key);
-                self.entries.push(&Message::Entries(entries));
-                let cap_kbit_s = self.in_force.borrow().settings.bandwidth.records_kbit_s;
-                self.budget.spend(self.config.world.clock.mono(), bytes, cap_kbit_s);
-                (run.last, bytes)
-            }
-        };
-        self.tell(Input::EntriesSent { journal, last, bytes });
-    }
+/// Checks news, then has it journalled and folded.
+async fn keep(handle: Handle, states: States, terms: Terms) -> Result<Cursor, Failure> {
+    let checked = tokio::task::spawn_blocking(move || {
+        check_news(&states, &terms.office, &terms.hq_sign_key).map(|()| states)
+    });
+    let States { states, upto } = checked.await.map_err(|e| Failure::Broken(e.to_string()))??;
+    handle.store_news(states, upto).await?;
+    Ok(upto)
+}
 
-    fn ask_if_kicked(&mut self) {
-        if *self.kicks.borrow() > self.asked_kicks && self.machine.is_live() {
-            self.tell(Input::Ask);
-        }
-    }
-
-    fn note_asked(&mut self, report: u64) {
-        self.asked_kicks = *self.kicks.borrow_and_update();
-        self.asked.push_back((report, self.asked_kicks));
+fn terms(config: &LinkConfig) -> Terms {
+    Terms {
+        office: config.office.clone(),
+        sign_key: config.sign_key.clone(),
+        hq_sign_key: config.hq_sign_key,
+        rates: rates(config),
     }
 }
 
-fn heartbeat_ms(config: &LinkConfig) -> u64 {
-    config.settings().heartbeat_s.saturating_mul(1000)
+fn rates(config: &LinkConfig) -> Rates {
+    let in_force = config.config.in_force();
+    let settings = &in_force.borrow().settings;
+    Rates {
+        heartbeat_ms: settings.link.heartbeat_s.saturating_mul(1000),
+        records_kbit_s: settings.bandwidth.records_kbit_s,
+    }
 }
 
 /// The future, if there is one; else never.
@@ -277,15 +255,6 @@ async fn maybe<T>(future: &mut Option<BoxFuture<'static, T>>) -> T {
         None => std::future::pending().await,
     }
 }
-
-/// How many messages of entries may wait for room in QUIC before no more are read.
-const ENTRIES_WAITING: usize = 2;
-
-/// How many small messages may wait for room in QUIC before no more are taken in.
-const SENDS_WAITING: usize = 64;
-
-/// How many messages of states may wait for the engine before no more are taken in.
-const STATES_WAITING: usize = 8;
 
 /// The longest sleep at a time, in milliseconds.
 const LONGEST_NAP_MS: u64 = 3_600_000;
