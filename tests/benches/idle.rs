@@ -1,5 +1,5 @@
 //! What one office's daemon costs while nothing happens: memory, processor, bytes on the wire; and
-//! what a full listing leaves behind. Half an hour; the short one as a test, or with `--smoke`.
+//! what a full listing leaves behind. An hour; the short one as a test, or with `--smoke`.
 
 use std::error::Error;
 use std::fs;
@@ -27,7 +27,7 @@ fn main() -> Outcome<()> {
     // `cargo bench` says --bench; a test runs the short one.
     let full = asked("--bench") && !asked("--smoke");
     let (records, idle, listed, settles) = if full {
-        (10_000, Duration::from_mins(30), 100_000, SETTLES)
+        (10_000, Duration::from_mins(60), 100_000, SETTLES)
     } else {
         (100, Duration::from_secs(2), 200, Duration::ZERO)
     };
