@@ -1,6 +1,6 @@
 //! Real time, for what is measured and waited for. Outcomes never depend on it.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// Now.
 #[expect(clippy::disallowed_methods, reason = "the harness measures real programs")]
@@ -21,4 +21,10 @@ pub fn until<T>(patience: Duration, mut ask: impl FnMut() -> Option<T>) -> Optio
         }
         std::thread::sleep(PAUSE);
     }
+}
+
+/// What the machine's clock says, for the times of files.
+#[expect(clippy::disallowed_methods, reason = "files have times that programs look at")]
+pub fn wall() -> SystemTime {
+    SystemTime::now()
 }

@@ -4,6 +4,7 @@
 
 pub mod clock; // real time, for what is measured
 pub mod demo; // the newcomer's first command
+pub mod disk; // a disk that tells what a power cut would leave
 pub mod fleet; // HQ and offices in one folder
 pub mod http; // the daemons' own HTTP over their unix sockets
 pub mod process; // start, wait for the ready line, stop, kill
