@@ -109,7 +109,6 @@ pub struct HttpFacts {
 #[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct AttemptFacts {
     /// Which.
-    #[schemars(with = "u64")]
     pub serial: Serial,
     /// How far: a constant word, such as `probation`, `committed`, `rolled_back`.
     pub phase: String,

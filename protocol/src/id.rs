@@ -1,11 +1,12 @@
 //! The names of things: offices, journals, records, dots, positions.
 
-use alloc::borrow::ToOwned;
+use alloc::borrow::{Cow, ToOwned};
 use alloc::string::{String, ToString};
 use bincode::{Decode, Encode};
 use core::fmt;
 use core::str::FromStr;
 use data_encoding::HEXLOWER;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::limits;
@@ -276,6 +277,13 @@ macro_rules! as_text {
         impl Serialize for $id {
             fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
                 s.collect_str(self)
+            }
+        }
+        impl JsonSchema for $id {
+            fn schema_name() -> Cow<'static, str> { String::schema_name() }
+            fn inline_schema() -> bool { true }
+            fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+                String::json_schema(generator)
             }
         }
         impl<'de> Deserialize<'de> for $id {

@@ -3,15 +3,28 @@
 use bincode::{Decode, Encode};
 use core::fmt;
 use core::ops::Deref;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Holds personal data: it can be read on purpose and cannot reach a log line by accident.
 ///
 /// `Debug` prints the fact that something is there and nothing of it; there is no `Display`.
 #[derive(
-    Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode, Serialize, Deserialize,
+    Clone,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Encode,
+    Decode,
+    Serialize,
+    Deserialize,
+    JsonSchema,
 )]
 #[serde(transparent)]
+#[schemars(inline)]
 pub struct Private<T>(pub T);
 
 impl<T> Deref for Private<T> {

@@ -3,6 +3,7 @@
 use bincode::{Decode, Encode};
 use core::fmt;
 use core::ops::{Add, Sub};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A moment of the wall clock: milliseconds since the Unix epoch, as some machine believed it.
@@ -22,8 +23,10 @@ use serde::{Deserialize, Serialize};
     Decode,
     Serialize,
     Deserialize,
+    JsonSchema,
 )]
 #[serde(transparent)]
+#[schemars(inline)]
 pub struct UnixMs(pub i64);
 
 /// A moment of a monotonic clock, in milliseconds from an arbitrary start. The session's time.
@@ -63,8 +66,10 @@ impl Add<u64> for MonoMs {
     Decode,
     Serialize,
     Deserialize,
+    JsonSchema,
 )]
 #[serde(transparent)]
+#[schemars(inline)]
 pub struct Seq(pub u64);
 
 impl Seq {
@@ -105,6 +110,8 @@ impl fmt::Display for Seq {
     Decode,
     Serialize,
     Deserialize,
+    JsonSchema,
 )]
 #[serde(transparent)]
+#[schemars(inline)]
 pub struct FeedNo(pub u64);

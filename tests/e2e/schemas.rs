@@ -1,56 +1,154 @@
-//! What `--json` prints fits the JSON Schemas that the packages ship.
+//! What `--json` prints fits the JSON Schemas that the packages ship, and none is left out.
 
-use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 
+use serde::Serialize;
+use serde_json::{Value, json};
+use wasl_tests::fleet::{Installation, through};
+
+use crate::config::author::{Author, word};
+use crate::config::push;
 use crate::district::{District, enroll, synced};
+use crate::hands::told;
+use crate::held::hostile;
+use crate::two_hands::conflict;
 
-/// Does `text` fit the schema of this name, and does the schema know every field in it?
-fn check<S: serde::Serialize>(schemas: &[(&str, S)], name: &str, text: &str) {
-    let document: Value = serde_json::from_str(text).unwrap_or_else(|e| panic!("{name}: {e}"));
-    let schema = schema(schemas, name);
-    let validator = jsonschema::validator_for(&schema).unwrap();
-    let wrong: Vec<String> = validator.iter_errors(&document).map(|e| e.to_string()).collect();
-    assert!(wrong.is_empty(), "{name}: {wrong:?}");
-    let known = schema["properties"].as_object().unwrap();
-    for field in document.as_object().unwrap().keys() {
-        assert!(known.contains_key(field), "{name}: the schema does not know `{field}`");
-    }
-    let required = schema["required"].as_array().unwrap().first().unwrap().as_str().unwrap();
-    let mut lacking = document.clone();
-    lacking.as_object_mut().unwrap().remove(required);
-    assert!(!validator.is_valid(&lacking), "{name}: valid without `{required}`");
+/// The schemas of one package, and which of them a document was held against.
+struct Shelf {
+    schemas: BTreeMap<String, Value>,
+    seen: BTreeSet<String>,
 }
 
-fn schema<S: serde::Serialize>(schemas: &[(&str, S)], name: &str) -> Value {
-    let found = schemas.iter().find(|(of, _)| *of == name);
-    serde_json::to_value(&found.unwrap_or_else(|| panic!("no schema {name}")).1).unwrap()
+impl Shelf {
+    fn new<S: Serialize>(schemas: Vec<(&str, S)>) -> Self {
+        let entry = |(name, schema): (&str, S)| (name.to_owned(), json!(schema));
+        Self { schemas: schemas.into_iter().map(entry).collect(), seen: BTreeSet::new() }
+    }
+
+    /// Runs a command and holds what it prints against the schema that it names. Its exit code is
+    /// not looked at: `doctor` exits with what it found, and prints the document all the same.
+    fn holds(&mut self, at: &Installation, words: &[&str], input: &str) {
+        let out = at.output(&[words, &["--json"]].concat(), input.as_bytes()).unwrap();
+        let document: Value = serde_json::from_slice(&out.stdout)
+            .unwrap_or_else(|e| panic!("{words:?}: {e}: {}", String::from_utf8_lossy(&out.stderr)));
+        // The line that answers an enrollment is the one document that does not name its schema.
+        let name = document["schema"].as_str().unwrap_or("wasl.enrolled/1").replace('/', "-");
+        let schema = self.schemas.get(&name).unwrap_or_else(|| panic!("no schema {name}"));
+        let validator = jsonschema::validator_for(schema).unwrap();
+        let wrong: Vec<String> = validator.iter_errors(&document).map(|e| e.to_string()).collect();
+        assert!(wrong.is_empty(), "{name}: {wrong:?}");
+        for field in document.as_object().unwrap().keys() {
+            let known = schema["properties"].get(field).is_some();
+            assert!(known, "{name}: the schema does not know `{field}`");
+        }
+        for required in schema["required"].as_array().unwrap() {
+            let mut lacking = document.clone();
+            lacking.as_object_mut().unwrap().remove(required.as_str().unwrap());
+            assert!(!validator.is_valid(&lacking), "{name}: valid without {required}");
+        }
+        self.seen.insert(name);
+    }
+
+    /// None was left out, but for these.
+    fn all_but(&self, these: &[&str]) {
+        let left = self.schemas.keys().filter(|name| !self.seen.contains(*name));
+        assert_eq!(left.collect::<Vec<_>>(), these);
+    }
 }
 
 #[test]
-fn what_the_programs_print_as_json_fits_the_schemas_in_their_packages() {
+fn every_document_that_an_office_prints_fits_its_schema() {
     let district = District::new();
-    let office = district.office("nasr");
-    let enrolled = enroll(&office, 0..3);
-    synced(&office);
-    let schemas = wasl_agent::cli::schemas();
-    let id = enrolled.ids().pop_first().unwrap();
-    for (name, words) in [
-        ("wasl.status-1", vec!["status", "--json"]),
-        ("wasl.records-1", vec!["record", "list", "--json"]),
-        ("wasl.held-1", vec!["held", "list", "--json"]),
-        ("wasl.config-1", vec!["config", "show", "--json"]),
-        ("wasl.setting-1", vec!["config", "explain", "link.heartbeat_s", "--json"]),
-        ("wasl.receipt-1", vec!["record", "receipt", &id, "--json"]),
-    ] {
-        check(&schemas, name, &office.at.call(&words).unwrap());
-    }
-    // It exits with what it found; what it prints is the document all the same.
-    let doctor = office.at.output(&["doctor", "--json"], b"").unwrap();
-    check(&schemas, "wasl.doctor-1", &String::from_utf8(doctor.stdout).unwrap());
-    let line = crate::forms::lines("nasr", 7..8);
-    let answer = office.at.output(&["enroll", "-"], line.as_bytes()).unwrap();
-    check(&schemas, "wasl.enrolled-1", &String::from_utf8(answer.stdout).unwrap());
+    let mut shelf = Shelf::new(wasl_agent::cli::schemas());
+    let mut joins = district.stranger("shatra");
+    let token = through(district.token("shatra"), &joins.link);
+    shelf.holds(&joins.at, &["join", &token], "");
+    joins.at.run().unwrap();
+    let edition = district.root().join("pushed");
+    let author = Author::of(&district.hq);
+    fs::write(&edition, author.signed(&author.edition(1, &json!({})))).unwrap();
+    shelf.holds(&joins.at, &["config", "import", word(&edition)], "");
 
-    let at_hq = district.hq.at.call(&["status", "--json"]).unwrap();
-    check(&wasl_server_stub::cli::schemas(), "wasl-hq.status-1", &at_hq);
+    let (office, ..) = hostile(&district);
+    shelf.holds(&office.at, &["held", "list"], "");
+    let quiet = District::new();
+    let office = quiet.office("nasr");
+    let (conflicted, _) = conflict(&quiet, &office);
+    shelf.holds(&office.at, &["record", "get", &conflicted], "");
+    shelf.holds(&office.at, &["record", "history", &conflicted], "");
+    shelf.holds(&office.at, &["record", "receipt", &conflicted], "");
+    shelf.holds(&office.at, &["enroll", "-"], &crate::forms::lines("nasr", 7..8));
+    for words in [
+        &["status"][..],
+        &["doctor"],
+        &["explain"],
+        &["pause", "1h", "--reason", "antenna"],
+        &["record", "list"],
+        &["conflict", "list"],
+        &["journal", "verify"],
+        &["config", "show"],
+        &["config", "explain", "link.heartbeat_s"],
+    ] {
+        shelf.holds(&office.at, words, "");
+    }
+    // Nothing is in a copy declared off-site, so nothing may be retired yet.
+    shelf.all_but(&["wasl.retired-1"]);
 }
+
+#[test]
+fn every_document_that_headquarters_prints_fits_its_schema() {
+    let mut shelf = Shelf::new(wasl_server_stub::cli::schemas());
+    let alarmed = District::new();
+    let (_, _, held) = hostile(&alarmed);
+    shelf.holds(&alarmed.hq.at, &["held", "show", &held], "");
+    shelf.holds(&alarmed.hq.at, &["held", "list"], "");
+    let district = District::new();
+    let hq = &district.hq.at;
+    let office = district.office("nasr");
+    let (id, _) = conflict(&district, &office);
+    shelf.holds(hq, &["record", "get", &id], "");
+    shelf.holds(hq, &["record", "history", &id], "");
+    enroll(&office, 3..4);
+    synced(&office);
+    let text = told(&office.at, &["record", "receipt", &id])["text"].clone();
+    shelf.holds(hq, &["receipt", "verify", "-"], text.as_str().unwrap());
+    shelf.holds(hq, &["office", "add", "rifai"], "");
+    for words in [
+        &["status"][..],
+        &["explain"],
+        &["conflict", "list"],
+        &["record", "list"],
+        &["journal", "verify", "nasr"],
+        &["office", "list"],
+        &["office", "show", "nasr"],
+    ] {
+        shelf.holds(hq, words, "");
+    }
+
+    let at = |name: &str| district.root().join(name);
+    let (draft, signed, back) = (at("draft.toml"), at("signed"), at("back.toml"));
+    fs::write(&draft, DRAFT).unwrap();
+    shelf.holds(hq, &["config", "check", word(&draft)], "");
+    let key = Author::key_file(&district.hq);
+    let sign = ["config", "sign", word(&draft), "--key", word(&key), "-o", word(&signed)];
+    shelf.holds(hq, &sign, "");
+    let author = Author::of(&district.hq);
+    push(&district, &author.edition(2, &json!({"day": {"capacity": 90}})), &["--now"]);
+    shelf.holds(hq, &["config", "revert", "0", "-o", word(&back)], "");
+    shelf.holds(hq, &["config", "export", word(&at("exported"))], "");
+    shelf.holds(hq, &["config", "history"], "");
+    shelf.holds(hq, &["config", "status"], "");
+    shelf.all_but(&[]);
+}
+
+const DRAFT: &str = r#"[edition]
+serial = 1
+scope = { all = true }
+not_after = "2099-01-01T00:00:00Z"
+reason = "a test"
+author = "author"
+
+[settings.day]
+capacity = 80
+"#;

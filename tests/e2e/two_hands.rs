@@ -10,7 +10,7 @@ const AT_HQ: &str = "+9647822222222";
 
 /// The phone of a record, written at its office and at HQ while the link is cut; and the record,
 /// the same at both ends, once it is restored.
-fn conflict(district: &District, office: &Office) -> (String, Value) {
+pub fn conflict(district: &District, office: &Office) -> (String, Value) {
     let id = one_record(district, office);
     counts(district, office, 0, 0);
     office.link.cut();

@@ -1,5 +1,8 @@
 //! `wasl join`: this machine becomes an office.
 
+use schemars::JsonSchema;
+use serde::Serialize;
+use wasl_protocol::id::OfficeId;
 use wasl_protocol::join::{JoinToken, Joined, NotAJoinToken};
 
 use super::owner::become_owner;
@@ -63,12 +66,19 @@ fn ask(token: &JoinToken, identity: &Identity) -> Result<Joined, Failure> {
     block_on(async { link::join(token, keys).await.map_err(refused) })
 }
 
+/// `join --json`.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Joining {
+    schema: &'static str,
+    office: OfficeId,
+    name_ar: String,
+    name_en: String,
+}
+
 fn tell(place: &Place, office: &Office) -> Result<(), Failure> {
     if place.json {
-        let (schema, id) = ("wasl.joined/1", &office.id);
-        return print_json(&serde_json::json!({
-            "schema": schema, "office": id, "name_ar": office.name_ar, "name_en": office.name_en,
-        }));
+        let Office { id, name_ar, name_en, .. } = office.clone();
+        return print_json(&Joining { schema: "wasl.joined/1", office: id, name_ar, name_en });
     }
     print(&format!(
         "joined as {}; next: wasl run --data-dir {}\n",

@@ -1,5 +1,6 @@
 //! `wasl journal verify` and `wasl journal rebuild-view`.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use wasl_protocol::id::{Head, JournalId};
 use wasl_protocol::units::Seq;
@@ -34,7 +35,7 @@ pub fn journal(place: &Place, command: &Command) -> Result<(), Failure> {
 }
 
 /// One line of `journal verify --json`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Item {
     log: &'static str,
     journal: JournalId,
@@ -74,8 +75,9 @@ impl Item {
     }
 }
 
-#[derive(Debug, Serialize)]
-struct List {
+/// `journal verify --json`.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Verification {
     schema: &'static str,
     items: Vec<Item>,
 }
@@ -100,7 +102,7 @@ fn verify_all(place: &Place) -> Result<(), Failure> {
         return Err(KeystoreError::NotJoined(dir.clone()).into());
     }
     if place.json {
-        print_json(&List { schema: "wasl.verify/1", items })?;
+        print_json(&Verification { schema: "wasl.verify/1", items })?;
     } else {
         print(&items.iter().map(Item::line).collect::<String>())?;
     }

@@ -1,9 +1,20 @@
 //! `wasl retire`: marks a stopped office's data dir as one that may be deleted.
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
 use super::owner::become_owner;
 use super::{Exit, Failure, Place, print, print_json, read};
 use crate::format;
 use crate::seam::{DirLock, World};
+
+/// `retire --json`.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Retired {
+    schema: &'static str,
+    /// How many entries are not in a copy that headquarters declared off-site.
+    unstable: u64,
+}
 
 /// Marks the data dir, once all that was written here is in a copy that headquarters declared
 /// off-site. The mark goes when the daemon starts again.
@@ -20,7 +31,7 @@ pub fn retire(place: &Place) -> Result<(), Failure> {
     }
     format::retire(&world, dir)?;
     if place.json {
-        return print_json(&serde_json::json!({"schema": "wasl.retired/1", "unstable": unstable}));
+        return print_json(&Retired { schema: "wasl.retired/1", unstable });
     }
     print(&format!("{}: all of it is stable; it may be deleted\n", dir.display()))
 }

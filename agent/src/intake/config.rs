@@ -34,23 +34,18 @@ pub struct ConfigReport {
     /// `wasl.config/1`.
     pub schema: String,
     /// The edition in force; 0: what is built in.
-    #[schemars(with = "u64")]
     pub running: Serial,
     /// The last edition that was committed and not given up since.
-    #[schemars(with = "u64")]
     pub good: Serial,
     /// No edition up to here is taken.
-    #[schemars(with = "u64")]
     pub floor: Serial,
     /// The newest edition that HQ wants; null while none has come.
-    #[schemars(with = "Option<u64>")]
     pub desired: Option<Serial>,
     /// `idle`, `held`, or how far the last attempt came.
     pub state: String,
     /// The last attempt; null before the first.
     pub last_attempt: Option<AttemptFacts>,
     /// Editions that were rolled back: not tried again by themselves.
-    #[schemars(with = "Vec<u64>")]
     pub rolled_back: Vec<Serial>,
     /// The operator's hold.
     pub hold: Option<HoldReport>,
@@ -74,7 +69,6 @@ pub struct HoldReport {
     /// Until when, by the office's clock.
     pub until: Timestamp,
     /// Why.
-    #[schemars(with = "String")]
     pub why: Private<String>,
 }
 
@@ -90,12 +84,10 @@ pub struct ExplainReport {
     /// The layer that won: `built-in`, `edition` or `conf.d`.
     pub layer: String,
     /// The edition in force, where it is one.
-    #[schemars(with = "Option<u64>")]
     pub serial: Option<Serial>,
     /// The keys that signed it.
     pub signed_by: Vec<String>,
     /// Who wrote it.
-    #[schemars(with = "Option<String>")]
     pub author: Option<Private<String>>,
     /// Why.
     pub reason: Option<String>,
@@ -121,7 +113,6 @@ pub struct Imported {
     /// `wasl.import/1`.
     pub schema: String,
     /// Its number.
-    #[schemars(with = "u64")]
     pub serial: Serial,
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
+use schemars::JsonSchema;
 use serde::Serialize;
 use wasl_protocol::json::JsonError;
 use wasl_protocol::record::{ConflictReport, RecordState, Value, conflict_report};
@@ -16,7 +17,7 @@ use super::{Intake, Problem};
 const PAGE_CONFLICTS: u64 = 100;
 
 /// `conflict list --json`, or one page of it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct ConflictList {
     schema: &'static str,
     /// The records in conflict.

@@ -27,13 +27,10 @@ pub struct HeldList {
 #[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct HeldItem {
     /// The entry.
-    #[schemars(with = "String")]
     pub dot: Dot,
     /// Its record, where that is known.
-    #[schemars(with = "Option<String>")]
     pub record: Option<RecordId>,
     /// The number on the form, where that is known.
-    #[schemars(with = "Option<String>")]
     pub form_number: Option<FormNumber>,
     /// Since when it is so, by HQ's clock.
     pub at: Timestamp,
@@ -42,11 +39,9 @@ pub struct HeldItem {
     /// Why it is held, in one word; null if it was refused.
     pub reason: Option<String>,
     /// Why it is held, in a sentence; or why it was refused, in the words of HQ's staff.
-    #[schemars(with = "String")]
     pub text: Private<String>,
     /// The edit that it waits for.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    #[schemars(with = "Option<String>")]
     pub waits_for: Option<Dot>,
 }
 

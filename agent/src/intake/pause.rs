@@ -26,7 +26,6 @@ pub struct PauseReport {
     /// When it ends, or would have ended.
     pub until: Option<Timestamp>,
     /// Why, in the operator's words.
-    #[schemars(with = "Option<String>")]
     pub why: Option<Private<String>>,
 }
 

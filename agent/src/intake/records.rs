@@ -25,19 +25,14 @@ const PAGE_RECORDS: u64 = 1000;
 #[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct EnrolledReport {
     /// The record.
-    #[schemars(with = "String")]
     pub id: RecordId,
     /// The number on the form.
-    #[schemars(with = "String")]
     pub form_number: FormNumber,
     /// The journal that holds it.
-    #[schemars(with = "String")]
     pub journal: JournalId,
     /// The number of the entry that opened it.
-    #[schemars(with = "u64")]
     pub seq: Seq,
     /// The head after that entry.
-    #[schemars(with = "String")]
     pub head: Head,
     /// Was the same content enrolled before?
     pub duplicate: bool,
@@ -205,13 +200,10 @@ impl RecordList {
 #[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct ListItem {
     /// The record.
-    #[schemars(with = "String")]
     pub id: RecordId,
     /// The number on the form.
-    #[schemars(with = "String")]
     pub form_number: FormNumber,
     /// The office that opened it.
-    #[schemars(with = "String")]
     pub office: OfficeId,
     /// Does some group hold two values that differ?
     pub conflict: bool,

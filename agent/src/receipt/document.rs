@@ -46,26 +46,20 @@ pub struct ReceiptReport {
     /// What the QR code holds; `wasl-hq receipt verify` takes it.
     pub text: String,
     /// The office that wrote the entry.
-    #[schemars(with = "String")]
     pub office: OfficeId,
     /// Its name in Arabic.
     pub name_ar: String,
     /// Its name in English.
     pub name_en: String,
     /// The record.
-    #[schemars(with = "String")]
     pub record: RecordId,
     /// The number on the form: the citizen's handle.
-    #[schemars(with = "String")]
     pub form_number: FormNumber,
     /// The journal that holds the entry.
-    #[schemars(with = "String")]
     pub journal: JournalId,
     /// The entry's number in it.
-    #[schemars(with = "u64")]
     pub seq: Seq,
     /// The head after it.
-    #[schemars(with = "String")]
     pub head: Head,
     /// When it was written, by the office's clock.
     pub at: Timestamp,

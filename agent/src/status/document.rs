@@ -105,7 +105,6 @@ pub struct Thresholds {
 #[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct OfficeStatus {
     /// Its id.
-    #[schemars(with = "String")]
     pub id: OfficeId,
     /// Its name in Arabic.
     pub name_ar: String,
@@ -149,16 +148,12 @@ pub struct LinkStatus {
 #[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct SyncStatus {
     /// The newest journal.
-    #[schemars(with = "Option<String>")]
     pub journal: Option<JournalId>,
     /// Its last entry.
-    #[schemars(with = "u64")]
     pub head_seq: Seq,
     /// The last entry that HQ has fsynced.
-    #[schemars(with = "u64")]
     pub stored_seq: Seq,
     /// The last entry that is in a copy declared off-site.
-    #[schemars(with = "u64")]
     pub stable_seq: Seq,
     /// How many entries HQ has not.
     pub backlog_records: u64,
@@ -230,10 +225,8 @@ pub struct Verified {
 #[derive(Clone, Debug, Default, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct ConfigStatus {
     /// The edition in force; null in what an older daemon left.
-    #[schemars(with = "Option<u64>")]
     pub running: Option<Serial>,
     /// The newest edition that HQ wants; null while none has come.
-    #[schemars(with = "Option<u64>")]
     pub desired: Option<Serial>,
     /// `idle`, `held`, or how far the last attempt came.
     pub state: Option<String>,

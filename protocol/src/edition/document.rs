@@ -8,6 +8,7 @@ use core::str::FromStr;
 
 use bincode::{Decode, Encode};
 use data_encoding::HEXLOWER;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::codec::{self, DecodeError};
@@ -60,8 +61,10 @@ impl fmt::Debug for FleetId {
     Decode,
     Serialize,
     Deserialize,
+    JsonSchema,
 )]
 #[serde(transparent)]
+#[schemars(inline)]
 pub struct Serial(pub u64);
 
 impl Serial {

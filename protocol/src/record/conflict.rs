@@ -3,6 +3,7 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::vec::Vec;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{Dot, FormNumber, GroupName, OfficeId, RecordId};
@@ -39,7 +40,7 @@ impl RecordState<Value> {
 }
 
 /// One line of `conflict list --json`: a record, and each of its groups that is in conflict.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ConflictReport {
     /// The record.
     pub id: RecordId,
@@ -52,7 +53,7 @@ pub struct ConflictReport {
 }
 
 /// One group of a [`ConflictReport`].
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct GroupConflict {
     /// The fields in which the values differ.
     pub differs: Vec<String>,

@@ -3,6 +3,7 @@
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{Dot, FormNumber, GroupName, OfficeId, RecordId};
@@ -12,7 +13,7 @@ use crate::record::{RecordState, Sibling, Token, VOID, Value, VersionVector, dif
 use crate::units::UnixMs;
 
 /// How far HQ has what this replica knows of the record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum HqState {
     /// HQ has not yet said that it has all of it.
@@ -24,7 +25,7 @@ pub enum HqState {
 }
 
 /// Whether the record's blobs are at HQ.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Blobs {
     /// The record names none.
@@ -36,7 +37,7 @@ pub enum Blobs {
 }
 
 /// `record get --json`.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct RecordReport {
     schema: &'static str,
     /// The record.
@@ -64,7 +65,7 @@ pub struct RecordReport {
 }
 
 /// One group of a [`RecordReport`].
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct GroupReport {
     /// The value shown: exactly what was posted.
     pub value: serde_json::Value,
@@ -78,7 +79,7 @@ pub struct GroupReport {
 }
 
 /// One of the values of a group in conflict.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct SiblingReport {
     /// The edit that wrote it.
     pub dot: Dot,

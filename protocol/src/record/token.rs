@@ -4,6 +4,7 @@ use alloc::string::String;
 use core::fmt;
 use core::str::FromStr;
 use data_encoding::BASE64URL_NOPAD;
+use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
 use crate::codec;
@@ -11,7 +12,8 @@ use crate::record::VersionVector;
 
 /// What a caller has read of a record: the state's version vector, as URL-safe text. An edit that
 /// carries it is refused if a group it names holds a value that it does not cover.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, JsonSchema)]
+#[schemars(with = "String", inline)]
 pub struct Token(pub VersionVector);
 
 /// Text that is not a token of ours.

@@ -3,6 +3,7 @@
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use bincode::{Decode, Encode};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::id::{Dot, JournalId};
@@ -13,8 +14,11 @@ use crate::units::Seq;
 ///
 /// As bytes: a sorted list of (journal, n). Decoding refuses a list that is not sorted or names a
 /// journal twice, so that equal vectors are equal bytes.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Serialize)]
+#[derive(
+    Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Serialize, JsonSchema,
+)]
 #[serde(transparent)]
+#[schemars(inline)]
 pub struct VersionVector(BTreeMap<JournalId, Seq>);
 
 impl VersionVector {

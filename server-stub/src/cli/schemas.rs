@@ -1,11 +1,36 @@
 //! The JSON Schemas of what `--json` prints, for the package. Made from the same types that print
 //! the documents.
 
-use schemars::{Schema, schema_for};
+use schemars::Schema;
+use wasl_protocol::record::{HistoryReport, RecordReport};
+use wasl_shown::schema;
 
-use crate::status::Status;
+use super::config;
+use crate::console::{
+    ConflictList, EditionList, HeldDocument, HeldList, OfficeDocument, OfficeList, ReceiptDocument,
+    RecordList, RolloutDocument, TokenDocument, VerifyReport,
+};
+use crate::status::{CodeList, Status};
 
 /// Each document's schema, by the name of its file.
 pub fn schemas() -> Vec<(&'static str, Schema)> {
-    vec![("wasl-hq.status-1", schema_for!(Status))]
+    let mut all = vec![
+        ("wasl-hq.codes-1", schema::of::<CodeList>()),
+        ("wasl-hq.editions-1", schema::of::<EditionList>()),
+        ("wasl-hq.journal-verify-1", schema::of::<VerifyReport>()),
+        ("wasl-hq.office-1", schema::of::<OfficeDocument>()),
+        ("wasl-hq.offices-1", schema::of::<OfficeList>()),
+        ("wasl-hq.receipt-1", schema::of::<ReceiptDocument>()),
+        ("wasl-hq.rollout-1", schema::of::<RolloutDocument>()),
+        ("wasl-hq.status-1", schema::of::<Status>()),
+        ("wasl-hq.token-1", schema::of::<TokenDocument>()),
+        ("wasl.conflicts-1", schema::of::<ConflictList>()),
+        ("wasl.held-1", schema::of::<HeldList>()),
+        ("wasl.held-entry-1", schema::of::<HeldDocument>()),
+        ("wasl.history-1", schema::of::<HistoryReport>()),
+        ("wasl.record-1", schema::of::<RecordReport>()),
+        ("wasl.records-1", schema::of::<RecordList>()),
+    ];
+    all.extend(config::schemas());
+    all
 }

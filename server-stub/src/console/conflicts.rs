@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use wasl_protocol::id::RecordId;
 use wasl_protocol::record::{ConflictReport, conflict_report};
@@ -25,7 +26,7 @@ pub(super) struct Page {
 }
 
 /// `conflict list --json`, or one page of it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ConflictList {
     /// [`Self::SCHEMA`].
     pub schema: String,

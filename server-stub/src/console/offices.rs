@@ -7,6 +7,7 @@ use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use wasl_protocol::id::OfficeId;
 use wasl_protocol::wire::ByeCode;
@@ -22,7 +23,7 @@ use super::{Console, Live, Problem};
 const NAME_BYTES: usize = 200;
 
 /// An office to add.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewOffice {
     /// Its id.
@@ -36,7 +37,7 @@ pub struct NewOffice {
 }
 
 /// A join token, shown once.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct TokenDocument {
     /// `wasl-hq.token/1`.
     pub schema: String,
@@ -49,7 +50,7 @@ pub struct TokenDocument {
 }
 
 /// `office list --json`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct OfficeList {
     /// `wasl-hq.offices/1`.
     pub schema: String,
@@ -58,7 +59,7 @@ pub struct OfficeList {
 }
 
 /// `office show --json`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct OfficeDocument {
     /// `wasl-hq.office/1`.
     pub schema: String,

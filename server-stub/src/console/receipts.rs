@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Path, State};
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use wasl_protocol::id::{FormNumber, Head, JournalId, OfficeId, RecordId};
 use wasl_protocol::receipt::Receipt;
@@ -16,7 +17,7 @@ use crate::store::{StoredEntry, Traced};
 use super::{Console, Problem};
 
 /// `receipt verify --json`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ReceiptDocument {
     /// `wasl-hq.receipt/1`.
     pub schema: String,
@@ -45,7 +46,7 @@ pub struct ReceiptDocument {
 }
 
 /// What became of a receipt's entry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// HQ has this very entry.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use wasl_protocol::id::{FormNumber, OfficeId, RecordId};
 use wasl_protocol::record::{
@@ -29,7 +30,7 @@ pub(super) struct Page {
 }
 
 /// `record list --json`, or one page of it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct RecordList {
     /// [`Self::SCHEMA`].
     pub schema: String,
@@ -46,7 +47,7 @@ impl RecordList {
 }
 
 /// One record of a list.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct RecordLine {
     /// The record.
     pub id: RecordId,

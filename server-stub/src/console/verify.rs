@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Path, State};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use wasl_protocol::id::{Head, JournalId, OfficeId};
 use wasl_protocol::units::Seq;
@@ -15,7 +16,7 @@ use super::offices::unknown;
 use super::{Console, Problem};
 
 /// `journal verify --json`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct VerifyReport {
     /// `wasl-hq.journal-verify/1`.
     pub schema: String,
@@ -28,7 +29,7 @@ pub struct VerifyReport {
 }
 
 /// One journal, walked from its start.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct JournalReport {
     /// Which.
     pub journal: JournalId,

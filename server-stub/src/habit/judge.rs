@@ -1,5 +1,6 @@
 //! What a silence means.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use wasl_protocol::units::UnixMs;
 
@@ -28,7 +29,9 @@ const SILENCE_DAYS: u32 = 2;
 const LOST_TENTHS: u32 = 15;
 
 /// How fresh is what HQ knows of an office, by the office's own habit?
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Freshness {
     /// It is connected, or was heard within the hour.

@@ -3,6 +3,7 @@
 //!
 //! It knows nothing of facts: which of them shows what is decided in `warnings`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::document::Severity::{self, Crit, Info, Warn};
@@ -29,7 +30,7 @@ pub struct Code {
 }
 
 /// `explain --json`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct CodeList {
     /// [`Self::SCHEMA`].
     pub schema: String,
@@ -38,7 +39,7 @@ pub struct CodeList {
 }
 
 /// One code in words.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct CodeItem {
     /// The word.
     pub code: String,

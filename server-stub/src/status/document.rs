@@ -29,7 +29,6 @@ pub struct Status {
     /// Has the daemon just started? Then nothing is told that only time can tell.
     pub warming_up: bool,
     /// Which life of HQ's database this is.
-    #[schemars(with = "String")]
     pub epoch: EpochId,
     /// The daemon's process.
     pub pid: Option<u32>,
@@ -146,7 +145,6 @@ pub struct DatabaseStatus {
 #[derive(Clone, Debug, JsonSchema, Serialize, Deserialize)]
 pub struct RolloutStatus {
     /// Of which edition.
-    #[schemars(with = "u64")]
     pub serial: Serial,
     /// How far it is: `SIGNED`, `CANARY`, `SOAK`, `WAVE 1`, .. `COMPLETE`, `PAUSED`, `ABORTED` or
     /// `SUPERSEDED`.
@@ -186,7 +184,6 @@ impl OfficeState {
 #[derive(Clone, Debug, JsonSchema, Serialize, Deserialize)]
 pub struct OfficeStatus {
     /// Its id.
-    #[schemars(with = "String")]
     pub id: OfficeId,
     /// Its name in Arabic.
     pub name_ar: String,
@@ -203,7 +200,6 @@ pub struct OfficeStatus {
     /// The round-trip time to it, in milliseconds.
     pub rtt_ms: Option<u64>,
     /// How fresh that makes what is known of it, by its own habit; none of one that is revoked.
-    #[schemars(with = "Option<String>")]
     pub freshness: Option<Freshness>,
     /// Its habit, and its silence by that; none of one that never came or is revoked.
     pub habit: Option<HabitStatus>,
@@ -224,7 +220,6 @@ pub struct OfficeStatus {
     /// Its journals, oldest first.
     pub journals: Vec<JournalStatus>,
     /// How far HQ has the newest of them.
-    #[schemars(with = "u64")]
     pub stored_seq: Seq,
     /// How many entries of its newest journal HQ has not, of those that it last reported.
     pub backlog: Option<u64>,
@@ -256,13 +251,10 @@ pub struct HabitStatus {
 #[derive(Clone, Copy, Debug, JsonSchema, Serialize, Deserialize)]
 pub struct JournalStatus {
     /// Which.
-    #[schemars(with = "String")]
     pub journal: JournalId,
     /// How far HQ has it.
-    #[schemars(with = "u64")]
     pub seq: Seq,
     /// The head there.
-    #[schemars(with = "String")]
     pub head: Head,
 }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 use wasl_protocol::edition::{OfficeSettings, Scope, Serial};
@@ -17,8 +18,8 @@ use crate::status::OfficeState;
 use super::sign::read_draft;
 
 /// `config check --json`.
-#[derive(Debug, Serialize)]
-struct CheckReport {
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct CheckReport {
     schema: &'static str,
     serial: Option<Serial>,
     /// What it would change; none without an HQ.
@@ -26,7 +27,7 @@ struct CheckReport {
 }
 
 /// What an edition would change at one office.
-#[derive(Debug, PartialEq, Eq, Serialize)]
+#[derive(Debug, PartialEq, Eq, Serialize, JsonSchema)]
 struct OfficeChanges {
     office: OfficeId,
     in_scope: bool,
@@ -36,7 +37,7 @@ struct OfficeChanges {
 }
 
 /// One setting, before and after.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 struct Change {
     key: String,
     from: String,

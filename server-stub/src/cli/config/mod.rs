@@ -14,8 +14,10 @@ mod sign; // on the author's machine
 use std::path::Path;
 
 use data_encoding::BASE64;
-use serde_json::json;
+use schemars::{JsonSchema, Schema};
+use serde::Serialize;
 use wasl_protocol::edition::Serial;
+use wasl_shown::schema::of;
 
 use crate::console::{EditionDocument, EditionList, NewAbort, NewEdition, RolloutDocument};
 
@@ -28,6 +30,16 @@ use args::Push;
 
 /// The word of a rollout that was stopped.
 const ABORTED: &str = "ABORTED";
+
+/// The schemas of what is printed here, and comes from no route.
+pub(super) fn schemas() -> Vec<(&'static str, Schema)> {
+    vec![
+        ("wasl-hq.check-1", of::<check::CheckReport>()),
+        ("wasl-hq.export-1", of::<Exported>()),
+        ("wasl-hq.revert-1", of::<revert::Reverting>()),
+        ("wasl-hq.signed-1", of::<sign::SignedReport>()),
+    ]
+}
 
 /// Does what was said about config.
 pub(super) async fn config(asker: &Asker, command: ConfigCommand) -> Result<(), Failure> {
@@ -89,11 +101,19 @@ async fn export(asker: &Asker, file: &Path) -> Result<(), Failure> {
     let bytes = BASE64.decode(edition.edition.as_bytes());
     let bytes = bytes.map_err(|e| Failure::new(FAILED, "HQ's answer", e))?;
     sign::write(file, &bytes)?;
-    let report = json!({"schema": "wasl-hq.export/1", "serial": serial, "file": file});
-    asker.show(&report, |_| {
-        let file = file.display();
+    let file = file.display().to_string();
+    let report = Exported { schema: "wasl-hq.export/1", serial, file };
+    asker.show(&report, |Exported { file, .. }| {
         format!("{file}: edition {serial}\nat the office: wasl config import {file}")
     })
+}
+
+/// `config export --json`.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Exported {
+    schema: &'static str,
+    serial: Serial,
+    file: String,
 }
 
 fn none_pushed() -> Failure {

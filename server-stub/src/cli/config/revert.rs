@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
 use wasl_protocol::edition::Serial;
 use wasl_protocol::private::Private;
 
@@ -29,8 +31,13 @@ pub(super) async fn revert(asker: &Asker, to: Serial, out: &Path, by: By) -> Res
     Draft::parse(&text).map_err(|flaw| flaw.failure(out, &text))?;
     sign::write(out, text.as_bytes())?;
     let serial = newest.0.saturating_add(1);
-    let report = json!({"schema": "wasl-hq.revert/1", "serial": serial, "back_to": to,
-        "revert_of": newest, "file": out});
+    let report = Reverting {
+        schema: "wasl-hq.revert/1",
+        serial: Serial(serial),
+        back_to: to,
+        revert_of: newest,
+        file: out.display().to_string(),
+    };
     asker.show(&report, |_| {
         let from = match to {
             Serial::BUILT_IN => "what is built in".to_owned(),
@@ -42,6 +49,18 @@ pub(super) async fn revert(asker: &Asker, to: Serial, out: &Path, by: By) -> Res
              next: wasl-hq config sign {file} --key FILE -o SIGNED"
         )
     })
+}
+
+/// `config revert --json`: an edition that is written, and not signed yet.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Reverting {
+    schema: &'static str,
+    serial: Serial,
+    /// Whose settings it has.
+    back_to: Serial,
+    /// Which edition it takes back.
+    revert_of: Serial,
+    file: String,
 }
 
 async fn edition(asker: &Asker, serial: Serial) -> Result<EditionDocument, Failure> {

@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 use wasl_protocol::edition::{Edition, EditionHash, KeyId, Serial, SignedEdition, Trust};
 use wasl_protocol::keys::SignKey;
@@ -21,8 +22,8 @@ use super::args::Sign;
 use super::document::{Draft, Signing};
 
 /// `config sign --json`.
-#[derive(Debug, Serialize)]
-struct SignedReport {
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct SignedReport {
     schema: &'static str,
     serial: Serial,
     fleet: String,

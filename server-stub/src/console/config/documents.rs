@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use wasl_protocol::edition::{Probation, Scope, Serial};
@@ -10,7 +11,7 @@ use wasl_protocol::id::OfficeId;
 use wasl_protocol::private::Private;
 
 /// A signed edition to be rolled out.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewEdition {
     /// The bytes of its file, in base64.
@@ -30,7 +31,7 @@ pub struct NewEdition {
 }
 
 /// A rollout is stopped.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewAbort {
     /// Who says so, where that is known.
@@ -39,7 +40,7 @@ pub struct NewAbort {
 }
 
 /// `config history --json`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct EditionList {
     /// [`Self::SCHEMA`].
     pub schema: String,
@@ -55,7 +56,7 @@ impl EditionList {
 }
 
 /// One edition that was pushed.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct EditionItem {
     /// Its number.
     pub serial: Serial,
@@ -90,7 +91,7 @@ pub struct EditionItem {
 }
 
 /// One edition, with all it says.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct EditionDocument {
     /// [`Self::SCHEMA`].
     pub schema: String,
@@ -115,7 +116,7 @@ impl EditionDocument {
 }
 
 /// For which offices an edition is, as text: in documents, and in what authors write.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[expect(missing_docs, reason = "see `wasl_protocol::edition::Scope`")]
 pub struct ScopeText {
@@ -141,7 +142,7 @@ impl From<ScopeText> for Scope {
 }
 
 /// What an edition has to stand, as text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[expect(missing_docs, reason = "see `wasl_protocol::edition::Probation`")]
 pub struct ProbationText {
@@ -170,7 +171,7 @@ impl From<ProbationText> for Probation {
 }
 
 /// `config status --json`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct RolloutDocument {
     /// [`Self::SCHEMA`].
     pub schema: String,
@@ -196,7 +197,7 @@ impl RolloutDocument {
 }
 
 /// One office in a rollout: four facts that differ.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct OfficeRolloutReport {
     /// Which.
     pub office: OfficeId,
@@ -215,7 +216,7 @@ pub struct OfficeRolloutReport {
 }
 
 /// The last edition that an office tried.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct AttemptReport {
     /// Which.
     pub serial: Serial,

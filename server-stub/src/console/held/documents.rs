@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use wasl_protocol::entry::Verdict;
 use wasl_protocol::id::{Dot, FormNumber, GroupName, OfficeId, RecordId};
@@ -15,7 +16,7 @@ use crate::status::timestamp;
 use crate::store::HeldEntry;
 
 /// `held list --json`, or one page of it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct HeldList {
     /// [`Self::SCHEMA`].
     pub schema: String,
@@ -34,7 +35,7 @@ impl HeldList {
 }
 
 /// One entry that is, or was, held.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct HeldItem {
     /// The entry.
     pub dot: Dot,
@@ -61,7 +62,7 @@ pub struct HeldItem {
 }
 
 /// What was decided about a held entry.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "what", rename_all = "snake_case")]
 pub enum VerdictReport {
     /// It counts.
@@ -77,7 +78,7 @@ pub enum VerdictReport {
 }
 
 /// `held show --json`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct HeldDocument {
     /// [`Self::SCHEMA`].
     pub schema: String,
@@ -96,7 +97,7 @@ impl HeldDocument {
 }
 
 /// A held value, and what the record has.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Beside {
     /// What the held entry writes.
     pub held: SiblingReport,
@@ -105,7 +106,7 @@ pub struct Beside {
 }
 
 /// A held entry shall count.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Release {
     /// Without waiting for what it saw?
@@ -117,7 +118,7 @@ pub struct Release {
 }
 
 /// A held entry shall not count.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Refusal {
     /// Why: the office is told.
