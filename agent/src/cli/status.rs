@@ -1,9 +1,10 @@
 //! `wasl status`.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
+use wasl_shown::screen::{self, Screen};
 
 use super::hear::{hear, now};
 use super::{Failure, Place, block_on, print, print_json};
@@ -17,15 +18,6 @@ const COLUMNS: usize = 100;
 
 /// Fewer columns than this are not kept to.
 const LEAST_COLUMNS: usize = 40;
-
-/// Another screen, without a cursor; back to the one before it, with one.
-const ENTER: &str = "\u{1b}[?1049h\u{1b}[?25l";
-const LEAVE: &str = "\u{1b}[?25h\u{1b}[?1049l";
-
-/// To the top; to the end of the line, and of the screen.
-const HOME: &str = "\u{1b}[H";
-const CLEAR_LINE: &str = "\u{1b}[K";
-const CLEAR_BELOW: &str = "\u{1b}[J";
 
 /// How the status is shown.
 #[derive(Debug, clap::Args)]
@@ -58,13 +50,13 @@ async fn watch(place: &Place, args: &Args) -> Result<(), Failure> {
     let mut terminate = catch(SignalKind::terminate())?;
     let mut last = String::new();
     let drawing = async {
-        let _screen = drawn_over.then(Screen::enter);
+        let unwritten = |e| Failure::io("the terminal", &e);
+        let screen = drawn_over.then(Screen::enter).transpose().map_err(unwritten)?;
         loop {
             last = told(place, args).await?;
-            if drawn_over {
-                draw(&last)?;
-            } else {
-                print(&last)?;
+            match &screen {
+                Some(screen) => screen.draw(&last).map_err(unwritten)?,
+                None => print(&last)?,
             }
             tokio::time::sleep(DRAWN_EVERY).await;
         }
@@ -95,37 +87,9 @@ async fn told(place: &Place, args: &Args) -> Result<String, Failure> {
     }
 }
 
-/// Draws over what was drawn before, without a moment of nothing; what does not fit is left out.
-fn draw(text: &str) -> Result<(), Failure> {
-    let (_, rows) = size();
-    let mut drawn = HOME.to_owned();
-    for line in text.lines().take(rows.saturating_sub(1)) {
-        drawn += line;
-        drawn += CLEAR_LINE;
-        drawn += "\r\n";
-    }
-    print(&(drawn + CLEAR_BELOW))
-}
-
-/// The other screen of a terminal. However drawing ends, the first one comes back.
-struct Screen;
-
-impl Screen {
-    fn enter() -> Self {
-        let _ = print(ENTER);
-        Self
-    }
-}
-
-impl Drop for Screen {
-    fn drop(&mut self) {
-        let mut out = std::io::stdout().lock();
-        let _ = out.write_all(LEAVE.as_bytes()).and_then(|()| out.flush());
-    }
-}
-
 fn look(args: &Args) -> Look {
-    let columns = size().0.clamp(LEAST_COLUMNS, COLUMNS);
+    let columns =
+        screen::size().map_or(COLUMNS, |(columns, _)| columns).clamp(LEAST_COLUMNS, COLUMNS);
     Look { now: now(), style: style(), columns, full: args.full }
 }
 
@@ -133,12 +97,4 @@ fn look(args: &Args) -> Look {
 fn style() -> Style {
     let objects = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
     if std::io::stdout().is_terminal() && !objects { Style::Coloured } else { Style::Plain }
-}
-
-/// Columns and rows of the terminal; plenty where there is none.
-fn size() -> (usize, usize) {
-    match rustix::termios::tcgetwinsize(std::io::stdout()) {
-        Ok(size) if size.ws_col > 0 && size.ws_row > 0 => (size.ws_col.into(), size.ws_row.into()),
-        _ => (COLUMNS, usize::MAX),
-    }
 }

@@ -5,23 +5,18 @@ use std::io::{self, IsTerminal};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::signal::unix::{SignalKind, signal};
+use wasl_shown::screen::Screen;
 
 use crate::status::{Freshness, OfficeState, OfficeStatus, Overall, Severity, Status, Warning};
 
 use super::args::StatusOptions;
 use super::ask::{Asker, print};
-use super::failure::{Failure, USAGE};
+use super::failure::{FAILED, Failure, USAGE};
 use super::table::{ago, bytes, harmless, or_dash, paint, since, table, thousands};
 
 /// How often `--watch` looks.
 const WATCH: Duration = Duration::from_secs(2);
-
-/// What makes a terminal begin at its top.
-const TO_THE_TOP: &str = "\u{1b}[H";
-
-/// What makes it forget the rest of each line, and what lies below the last.
-const REST_OF_LINE: &str = "\u{1b}[K";
-const REST_OF_SCREEN: &str = "\u{1b}[J";
 
 const GREEN: &str = "32";
 const YELLOW: &str = "33";
@@ -48,13 +43,31 @@ pub(super) async fn status(asker: &Asker, options: &StatusOptions) -> Result<(),
         return Err(Failure::new(USAGE, "--watch", "this is not a terminal")
             .help("call `wasl-hq status --json` as often as you like"));
     }
-    loop {
-        let text = people(&asker.status().await?, style);
-        let lines = text.lines().map(|line| format!("{line}{REST_OF_LINE}\n"));
-        let lines: String = lines.collect();
-        print(&format!("{TO_THE_TOP}{lines}{REST_OF_SCREEN}"))?;
-        tokio::time::sleep(WATCH).await;
-    }
+    watch(asker, style).await
+}
+
+/// Draws until a signal comes; the last table stays.
+async fn watch(asker: &Asker, style: Style) -> Result<(), Failure> {
+    let unwritten = |e| Failure::new(FAILED, "the terminal", e);
+    let catch = |kind| signal(kind).map_err(|e| Failure::new(FAILED, "signals", e));
+    let mut interrupt = catch(SignalKind::interrupt())?;
+    let mut terminate = catch(SignalKind::terminate())?;
+    let mut last = String::new();
+    let drawing = async {
+        let screen = Screen::enter().map_err(unwritten)?;
+        loop {
+            last = people(&asker.status().await?, style);
+            screen.draw(&last).map_err(unwritten)?;
+            tokio::time::sleep(WATCH).await;
+        }
+    };
+    let ended: Result<(), Failure> = tokio::select! {
+        ended = drawing => ended,
+        _ = interrupt.recv() => Ok(()),
+        _ = terminate.recv() => Ok(()),
+    };
+    print(last.trim_end())?;
+    ended
 }
 
 fn people(s: &Status, style: Style) -> String {
@@ -79,8 +92,12 @@ fn people(s: &Status, style: Style) -> String {
     if s.offices.is_empty() {
         out.push_str("\nNo offices yet: `wasl-hq office add ID` adds one.\n");
     } else {
-        let rows = if style.full { every_column(s, style) } else { columns(s, style) };
-        let _ = write!(out, "\n{rows}\n");
+        let rows = if style.full { every_column(s) } else { columns(s) };
+        out.push('\n');
+        for row in rows.lines() {
+            out.push_str(&fresh(row, style));
+            out.push('\n');
+        }
     }
     for warning in &s.warnings {
         out.push_str(&wrong(warning, s.as_of, style));
@@ -136,13 +153,19 @@ fn server(s: &Status) -> String {
     }
 }
 
-/// What is known of an office, and how old that is: only what is fresh is coloured.
-fn word(o: &OfficeStatus, style: Style) -> String {
+/// How old what is known of an office is.
+fn word(o: &OfficeStatus) -> String {
     match (o.state, o.freshness) {
         (OfficeState::Revoked, _) | (_, None) => "revoked".to_owned(),
-        (_, Some(Freshness::Fresh)) => paint("FRESH", GREEN, style.coloured),
         (_, Some(word)) => word.as_str().to_owned(),
     }
+}
+
+/// A row of the table, coloured if it is fresh: once it is laid out, as colour has no width. Before
+/// that word stands only the office's id, in small letters.
+fn fresh(row: &str, style: Style) -> String {
+    let word = Freshness::Fresh.as_str();
+    row.replacen(word, &paint(word, GREEN, style.coloured), 1)
 }
 
 fn age(o: &OfficeStatus, now: Timestamp) -> String {
@@ -155,11 +178,11 @@ fn age(o: &OfficeStatus, now: Timestamp) -> String {
 }
 
 /// What fits into 80 columns.
-fn columns(s: &Status, style: Style) -> String {
+fn columns(s: &Status) -> String {
     let row = |o: &OfficeStatus| {
         [
             o.id.to_string(),
-            word(o, style),
+            word(o),
             age(o, s.as_of),
             or_dash(o.backlog.map(thousands)),
             thousands(o.records),
@@ -171,11 +194,11 @@ fn columns(s: &Status, style: Style) -> String {
 }
 
 /// All there is.
-fn every_column(s: &Status, style: Style) -> String {
+fn every_column(s: &Status) -> String {
     let row = |o: &OfficeStatus| {
         [
             o.id.to_string(),
-            word(o, style),
+            word(o),
             age(o, s.as_of),
             o.habit.as_ref().map_or("-".to_owned(), |habit| {
                 if habit.learnt { habit.usual.clone() } else { "not known yet".to_owned() }
@@ -224,4 +247,22 @@ fn wrong(w: &Warning, now: Timestamp, style: Style) -> String {
         causes => writeln!(out, "      it may follow from {}", causes.join(", ")),
     };
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fresh_office_is_green_its_columns_stay_in_line_and_no_escape_is_shown_as_text() {
+        let row = |id: &str, word: &str| [id.to_owned(), word.to_owned(), "7".to_owned()];
+        let rows = vec![row("nasr", "FRESH"), row("suq-al-shuyukh", "LATE")];
+        let laid_out = table(["office", "is", "backlog"], rows);
+        let style = Style { coloured: true, full: false };
+        let shown: Vec<_> = laid_out.lines().map(|line| fresh(line, style)).collect();
+        assert!(shown[1].contains("\u{1b}[1;32mFRESH\u{1b}[0m"), "{shown:?}");
+        assert!(!shown.concat().contains('\u{fffd}') && !shown[2].contains('\u{1b}'), "{shown:?}");
+        let plain = |line: &str| line.replace("\u{1b}[1;32m", "").replace("\u{1b}[0m", "");
+        assert_eq!(plain(&shown[1]).find('7'), shown[2].find('7'));
+    }
 }
