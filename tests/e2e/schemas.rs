@@ -83,7 +83,7 @@ fn every_document_that_an_office_prints_fits_its_schema() {
         &["status"][..],
         &["doctor"],
         &["explain"],
-        &["pause", "1h", "--reason", "antenna"],
+        &["pause", "--why", "antenna"],
         &["record", "list"],
         &["conflict", "list"],
         &["journal", "verify"],
