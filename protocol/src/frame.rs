@@ -135,7 +135,9 @@ impl<'a> Frame<'a> {
     /// Where the log stands after this frame, if it continues `before`.
     pub fn follow(&self, before: &Position) -> Result<Position, FrameError> {
         let after = before.after(&self.bytes[PREFIX_BYTES..]);
-        if after.head.tag() == self.tag { Ok(after) } else { Err(FrameError::Tag) }
+        // Behind the last number there is none: only a liar names it.
+        let continues = after.seq > before.seq && after.head.tag() == self.tag;
+        if continues { Ok(after) } else { Err(FrameError::Tag) }
     }
 
     /// The plaintext of a sealed body.
@@ -254,6 +256,17 @@ mod tests {
         assert_eq!(plain, "تجربة".as_bytes());
         let elsewhere = frame.open(JournalId(8), &key(), &mut Unpacker::new());
         assert_eq!(elsewhere, Err(OpenError::Key(KeyError::Seal)));
+    }
+
+    #[test]
+    fn nothing_continues_a_log_behind_its_last_number() {
+        let (bytes, after) = edit(b"enrollment");
+        let frame = Frame::parse(&bytes).unwrap();
+        let last = Position { seq: Seq(u64::MAX), head: after.head };
+        assert_eq!(frame.follow(&last), Err(FrameError::Tag));
+        let mut forged = Vec::new();
+        link(&last, Kind::EDIT, 0, &VersionVector::default(), b"body", &mut forged);
+        assert_eq!(Frame::parse(&forged).unwrap().follow(&last), Err(FrameError::Tag));
     }
 
     #[test]

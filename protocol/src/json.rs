@@ -331,6 +331,19 @@ mod tests {
     }
 
     #[test]
+    fn a_number_of_many_digits_is_canonical_once_it_is_written() {
+        for digits in 1..40 {
+            let text = format!("{{\"value\":1.5{}}}", "2".repeat(digits));
+            assert_eq!(Json(canonical(&text).into()).check(), Ok(()), "{text}");
+        }
+        // A place in Dhi Qar to ten digits behind the point.
+        for n in 0..2_000u64 {
+            let text = format!("[31.{:010},46.{:010}]", n * 4_999_999, n * 3_333_331);
+            assert_eq!(Json(canonical(&text).into()).check(), Ok(()), "{text}");
+        }
+    }
+
+    #[test]
     fn a_value_that_would_change_is_refused() {
         for bad in [
             r#"{"a":1,"a":2}"#,

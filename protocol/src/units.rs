@@ -76,7 +76,7 @@ impl Seq {
     /// The number of the entry that follows.
     #[must_use]
     pub fn next(self) -> Self {
-        Self(self.0 + 1)
+        Self(self.0.saturating_add(1))
     }
 }
 
