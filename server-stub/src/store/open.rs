@@ -8,11 +8,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
+use sqlx::pool::PoolConnectionMetadata;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow,
     SqliteSynchronous,
 };
-use sqlx::{Sqlite, SqliteConnection, Transaction};
+use sqlx::{Connection as _, Sqlite, SqliteConnection, Transaction};
 use tokio::sync::broadcast;
 use wasl_protocol::edition::Trust;
 use wasl_protocol::id::{EpochId, JournalId, OfficeId};
@@ -119,7 +121,7 @@ impl Store {
             .synchronous(SqliteSynchronous::Full)
             .pragma("cache_size", WRITER_CACHE)
             .pragma("wal_autocheckpoint", CHECKPOINT_PAGES);
-        let writer = pool(1).connect_with(options).await?;
+        let writer = pool(1).before_acquire(unless_stuck).connect_with(options).await?;
         check_durable(&writer).await?;
         SCHEMA.run(&writer).await?;
         let life = begin(&writer, keys, &world).await?;
@@ -271,6 +273,20 @@ fn pool(connections: u32) -> SqlitePoolOptions {
     SqlitePoolOptions::new().max_connections(connections).idle_timeout(None).max_lifetime(None)
 }
 
+/// Is this connection fit for another transaction? A full disk makes SQLite roll back by itself; the
+/// library then fails to, and believes for ever that a transaction is open. Such a connection is
+/// closed, and another is made.
+fn unless_stuck(
+    connection: &mut SqliteConnection,
+    _: PoolConnectionMetadata,
+) -> BoxFuture<'_, Result<bool, sqlx::Error>> {
+    let stuck = connection.is_in_transaction();
+    if stuck {
+        tracing::warn!("the writing connection is stuck in a transaction: it is made again");
+    }
+    Box::pin(std::future::ready(Ok(!stuck)))
+}
+
 /// The newest change of the schema that this version knows.
 fn known() -> i64 {
     SCHEMA.iter().map(|change| change.version).max().unwrap_or_default()
@@ -282,11 +298,14 @@ async fn refuse_newer(path: &Path) -> Result<(), StoreError> {
     if std::fs::metadata(path).map_or(0, |found| found.len()) == 0 {
         return Ok(());
     }
-    let reader = pool(1).connect_with(options(path).read_only(true)).await?;
-    let newest = sqlx::query_scalar::<_, Option<i64>>("SELECT max(version) FROM _sqlx_migrations");
-    let found = newest.fetch_one(&reader).await;
-    reader.close().await;
-    match found {
+    // A reader makes files beside a database with a write-ahead log. One that was closed needs none,
+    // and says all in its main file.
+    if let Ok(Some(found)) = newest(options(path).immutable(true)).await
+        && found > known()
+    {
+        return Err(StoreError::Newer { path: path.to_owned(), found });
+    }
+    match newest(options(path)).await {
         Ok(Some(found)) if found > known() => {
             Err(StoreError::Newer { path: path.to_owned(), found })
         }
@@ -294,6 +313,15 @@ async fn refuse_newer(path: &Path) -> Result<(), StoreError> {
         Ok(_) | Err(sqlx::Error::Database(_)) => Ok(()),
         Err(e) => Err(e.into()),
     }
+}
+
+/// The newest change of the schema that a database has seen.
+async fn newest(options: SqliteConnectOptions) -> Result<Option<i64>, sqlx::Error> {
+    let reader = pool(1).connect_with(options.read_only(true)).await?;
+    let newest = sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations");
+    let found = newest.fetch_one(&reader).await;
+    reader.close().await;
+    found
 }
 
 /// An Ack says "fsynced": the engine must, at every commit.
@@ -390,13 +418,35 @@ mod tests {
                      execution_time) VALUES (9999, 'later', 1, x'00', 0)";
         sqlx::query(newer).execute(first.writer()).await.unwrap();
         first.close().await;
-        let before = std::fs::read(&path).unwrap();
+        let names = |dir: &Path| std::fs::read_dir(dir).unwrap().count();
+        let (before, count) = (std::fs::read(&path).unwrap(), names(dir.path()));
         let opened = Store::open(&path, &keys, World::real()).await.err();
         let read = Store::read_only(&path, &keys, World::real()).await.err();
         for refused in [opened, read] {
             assert!(matches!(refused, Some(StoreError::Newer { found: 9999, .. })), "{refused:?}");
         }
         assert_eq!(std::fs::read(&path).unwrap(), before);
+        assert_eq!(names(dir.path()), count, "nothing was put beside it");
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_does_not_leave_the_writer_stuck_in_a_transaction() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = store(dir.path(), &keys()).await;
+        let writer = store.writer();
+        sqlx::query("CREATE TABLE filler (bytes BLOB)").execute(writer).await.unwrap();
+        // The pages that there are, and no more; for this connection, the only one that writes.
+        sqlx::query("PRAGMA max_page_count = 1").execute(writer).await.unwrap();
+        for _ in 0..2 {
+            let mut tx = store.write().await.unwrap();
+            let fill = "INSERT INTO filler VALUES (zeroblob(1000000))";
+            let full = sqlx::query(fill).execute(&mut *tx).await.unwrap_err();
+            assert!(full.to_string().contains("full"), "{full}");
+            drop(tx);
+            let again = store.write().await;
+            again.expect("there is a writer again").rollback().await.unwrap();
+            sqlx::query("PRAGMA max_page_count = 1").execute(writer).await.unwrap();
+        }
     }
 
     #[tokio::test]
