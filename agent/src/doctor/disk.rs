@@ -6,11 +6,8 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use super::{Finding, PATIENCE, Patient};
-use crate::journal::{RESERVE_BYTES, SEGMENT_BYTES};
+use crate::journal::FULL_BELOW_BYTES;
 use crate::seam::World;
-
-/// Below this much room, in bytes, intake closes.
-const CLOSED_BELOW_BYTES: u64 = SEGMENT_BYTES as u64 + RESERVE_BYTES;
 
 /// Below this much room, in bytes, somebody should make some.
 const LITTLE_BELOW_BYTES: u64 = 1 << 30;
@@ -103,7 +100,7 @@ fn free_space(world: &World, dir: &Path) -> Finding {
         Err(why) => return Finding::skipped("free-space", format!("the disk does not say: {why}")),
     };
     let what = format!("{} MiB free", free / BYTES_PER_MIB);
-    if free < CLOSED_BELOW_BYTES {
+    if free < FULL_BELOW_BYTES {
         let fix = "make room now: below this, no enrollment is taken";
         Finding::fail("free-space", what, fix)
     } else if free < LITTLE_BELOW_BYTES {

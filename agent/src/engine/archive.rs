@@ -31,7 +31,7 @@ impl Archive {
         let receipts = Receipts::load(world, identity.dir(), logs.journal.id(), &hq);
         let mut rows = Rows::new(Box::new(MemoryView::new(logs.empty_meta())))?;
         replay(&mut logs, &mut rows, &mut |_, _| {})?;
-        Ok(Self { store: Store { logs, rows, place: None }, receipts })
+        Ok(Self { store: Store { logs, rows, place: None, in_memory: false }, receipts })
     }
 
     /// How many entries of the journal are not known to be in a copy declared off-site.

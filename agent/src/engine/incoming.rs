@@ -42,7 +42,7 @@ impl Engine {
         Ok(true)
     }
 
-    /// False if the disk is full: HQ sends it again.
+    /// False if there is no room for it now: HQ sends it again.
     fn append_news(&mut self, news: &[SignedNews], upto: Cursor) -> Result<bool, EngineError> {
         let plains = news.iter().map(|n| (Kind::NEWS, codec::encode(n)));
         for (kind, plain) in plains.chain([(Kind::CURSOR, codec::encode(&upto))]) {
@@ -53,6 +53,11 @@ impl Engine {
                 Ok(_) => {}
                 Err(AppendError::Full) => {
                     tracing::warn!("news is not taken: the disk is full");
+                    self.commit()?;
+                    return Ok(false);
+                }
+                Err(AppendError::NoDescriptor(error)) => {
+                    tracing::warn!(%error, "news is not taken: no file can be opened now");
                     self.commit()?;
                     return Ok(false);
                 }

@@ -47,6 +47,9 @@ const YIELDS: u32 = 50;
 /// How often a full disk is looked at while nobody asks.
 const FULL_TICK: Duration = Duration::from_millis(200);
 
+/// How often it is tried to leave memory while nobody asks for anything.
+const MEMORY_TICK: Duration = Duration::from_secs(1);
+
 /// The least and default size of the view's cache, in bytes.
 pub const VIEW_CACHE_BYTES: u64 = 16 * 1024 * 1024;
 
@@ -140,7 +143,11 @@ pub fn open(
             notice(Notice::Folded { done, total });
         }
     })?;
-    Ok(Engine::new(world.clone(), Store { logs, rows, place: Some(place) }, receipts))
+    Ok(Engine::new(
+        world.clone(),
+        Store { logs, rows, place: Some(place), in_memory: false },
+        receipts,
+    ))
 }
 
 /// How many entries are folded between two notices.
@@ -252,10 +259,11 @@ fn next(
         }
     }
     loop {
-        let quiet = match (engine.is_full(), engine.has_news()) {
-            (true, _) => Some(FULL_TICK),
-            (false, true) => Some(FOLD_AFTER),
-            (false, false) => None,
+        let quiet = match (engine.is_full(), engine.has_news(), engine.is_in_memory()) {
+            (true, _, _) => Some(FULL_TICK),
+            (false, true, _) => Some(FOLD_AFTER),
+            (false, false, true) => Some(MEMORY_TICK),
+            (false, false, false) => None,
         };
         let Some(quiet) = quiet else { return Ok(queue.blocking_recv()) };
         let input = waiting.block_on(async { time::timeout(quiet, queue.recv()).await });

@@ -41,6 +41,8 @@ pub use life::{EngineConfig, Notice, Running, VIEW_CACHE_BYTES, discard_view, op
 pub use tally::{Arrival, Hours, MS_PER_HOUR, OTHERS, Workstations};
 pub use turn::Engine;
 
+pub use crate::journal::{FULL_BELOW_BYTES, SEGMENT_BYTES};
+
 use crate::journal::JournalError;
 use crate::view::ViewError;
 

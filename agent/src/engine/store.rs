@@ -21,6 +21,8 @@ pub(super) struct Store {
     pub(super) logs: Logs,
     pub(super) rows: Rows,
     pub(super) place: Option<ViewPlace>,
+    /// Are the rows kept in memory, because no store could be written?
+    pub(super) in_memory: bool,
 }
 
 /// Where the view lies, and with what it is opened.
@@ -75,24 +77,45 @@ impl Store {
     }
 
     /// Folds everything again, after the view failed: into a new store, or, where that fails too
-    /// (a full disk), into memory until the next start. Everything appended must be committed.
+    /// (a full disk), into memory until [`Self::leave_memory`]. Everything appended must be committed.
     pub(super) fn heal(&mut self, why: &ViewError) -> Result<(), EngineError> {
         tracing::error!(error = %why, "the view cannot be believed: it is folded again");
-        let fresh = self.logs.empty_meta();
-        let aside = self.place.as_ref().map(|place| place.set_aside(fresh));
-        if let Some(Ok((view, _))) = aside {
-            self.rows = Rows::new(view)?;
-            match replay(&mut self.logs, &mut self.rows, &mut |_, _| {}) {
-                Err(EngineError::View(_)) => {}
-                done => return done.map(|_| ()),
-            }
+        if self.fold_into_new_store()? {
+            return Ok(());
         }
-        tracing::error!("the view cannot be written: records are kept in memory until a restart");
+        tracing::error!("the view cannot be written: records are kept in memory until it can be");
         if let Some(place) = &self.place {
             let _ = view::discard(&place.dir); // what cannot be written cannot be un-marked either
         }
-        self.rows = Rows::new(Box::new(MemoryView::new(fresh)))?;
+        self.in_memory = true;
+        self.rows = Rows::new(Box::new(MemoryView::new(self.logs.empty_meta())))?;
         replay(&mut self.logs, &mut self.rows, &mut |_, _| {}).map(|_| ())
+    }
+
+    /// Folds everything into a new store, if it was folded into memory and the disk has room now.
+    /// Everything appended must be committed.
+    pub(super) fn leave_memory(&mut self) -> Result<(), EngineError> {
+        if self.in_memory && self.logs.journal.has_room() && self.fold_into_new_store()? {
+            tracing::info!("the view can be written again: records are kept on disk");
+        }
+        Ok(())
+    }
+
+    /// Folds everything into a new store. False where it cannot be written: nothing has changed then.
+    fn fold_into_new_store(&mut self) -> Result<bool, EngineError> {
+        let fresh = self.logs.empty_meta();
+        let Some(Ok((view, _))) = self.place.as_ref().map(|place| place.set_aside(fresh)) else {
+            return Ok(false);
+        };
+        let Ok(mut rows) = Rows::new(view) else { return Ok(false) };
+        match replay(&mut self.logs, &mut rows, &mut |_, _| {}) {
+            Ok(_) => {
+                (self.rows, self.in_memory) = (rows, false);
+                Ok(true)
+            }
+            Err(EngineError::View(_)) => Ok(false),
+            Err(e) => Err(e),
+        }
     }
 
     /// The last entry of ours that news of HQ's does not contradict, if it contradicts one: it

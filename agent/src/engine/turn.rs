@@ -30,6 +30,9 @@ use crate::view::Row;
 /// How long a full disk is left alone before it is asked again, in nanoseconds.
 const ASK_DISK_EVERY_NS: u64 = 1_000_000_000;
 
+/// How often it is tried to keep records on disk again, in nanoseconds: each try folds every entry.
+const LEAVE_MEMORY_EVERY_NS: u64 = 10_000_000_000;
+
 /// How many changed rows go into the view even while there is other work.
 const MANY_ROWS: usize = 32;
 
@@ -43,6 +46,8 @@ pub struct Engine {
     pub(super) packer: Packer,
     gauge: Gauge,
     disk_asked_ns: u64,
+    /// When it was tried last to leave memory.
+    left_memory_ns: u64,
     /// Of which receipt's position the oldest unacknowledged entry and the backlog's bytes are known.
     measured: Option<Measured>,
 }
@@ -75,6 +80,7 @@ impl Engine {
             packer: Packer::new(),
             gauge: Gauge::default(),
             disk_asked_ns: 0,
+            left_memory_ns: 0,
             measured: None,
         };
         engine.publish();
@@ -137,7 +143,24 @@ impl Engine {
     /// Has the view take in what the last turns changed, and keeps the receipts.
     pub fn keep_up(&mut self) -> Result<(), EngineError> {
         self.receipts.keep(&self.world, false);
-        self.store.advance()
+        self.store.advance()?;
+        self.leave_memory()
+    }
+
+    /// Are records kept in memory, because the view cannot be written?
+    pub(super) fn is_in_memory(&self) -> bool {
+        self.store.in_memory
+    }
+
+    /// Tries now and then to keep records on disk again.
+    fn leave_memory(&mut self) -> Result<(), EngineError> {
+        let now_ns = self.world.clock.mono_ns();
+        let due = now_ns.saturating_sub(self.left_memory_ns) >= LEAVE_MEMORY_EVERY_NS;
+        if self.store.in_memory && due {
+            self.left_memory_ns = now_ns;
+            self.store.leave_memory()?;
+        }
+        Ok(())
     }
 
     /// Is intake closed for want of room? Then somebody has to ask [`Self::reopen`] now and then.
@@ -267,6 +290,10 @@ impl Engine {
                 self.facts.closed = Some(Refused::DiskFull);
                 self.disk_asked_ns = self.world.clock.mono_ns();
                 Ok(Err(Refused::DiskFull))
+            }
+            Err(AppendError::NoDescriptor(error)) => {
+                tracing::warn!(%error, "nothing is taken: no file can be opened now");
+                Ok(Err(Refused::Busy))
             }
             Err(AppendError::Failed(e)) => Err(EngineError::Poisoned(e)),
         }

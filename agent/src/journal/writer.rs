@@ -14,7 +14,7 @@ use super::index::{Indexes, Marks};
 use super::recover::{self, Torn};
 use super::segment::{self, HEADER_BYTES, Header, SEGMENT_BYTES};
 use super::{JournalError, io_error, log_dir, refuse_lost};
-use crate::seam::{Disk, DiskFile};
+use crate::seam::{Disk, DiskFile, lacks_descriptors};
 
 /// One log, open for appending. Whoever holds it is its only writer.
 ///
@@ -52,6 +52,9 @@ pub enum AppendError {
     /// There is no room for another segment. Nothing is lost; it may be tried again.
     #[error("the disk is full")]
     Full,
+    /// The process may open no more files now. Nothing is lost; it may be tried again.
+    #[error("no file can be opened now: {0}")]
+    NoDescriptor(io::Error),
     /// The disk failed: the log is poisoned.
     #[error("the log's disk failed: {0}")]
     Failed(io::Error),
@@ -215,6 +218,8 @@ impl Log {
         let made = segment::create(&*self.disk, &self.dir, &header, &[]);
         let file = made.map_err(|e| match e.kind() {
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded => AppendError::Full,
+            // The segment that is open is whole, and the new one never was.
+            _ if lacks_descriptors(&e) => AppendError::NoDescriptor(e),
             _ => {
                 self.poisoned = true;
                 AppendError::Failed(e)
@@ -231,7 +236,7 @@ impl Log {
 
     /// Has the disk room for another segment, with some left for everything else?
     pub fn has_room(&self) -> bool {
-        self.free_bytes() >= SEGMENT_BYTES as u64 + RESERVE_BYTES
+        self.free_bytes() >= FULL_BELOW_BYTES
     }
 
     /// How many bytes can still be written on the log's disk; 0 if it does not say.
@@ -246,6 +251,9 @@ impl Log {
 
 /// What a log leaves free on its disk, so that the view, receipts and reads go on.
 pub const RESERVE_BYTES: u64 = 16 * 1024 * 1024;
+
+/// With less free than this a log takes no new segment: the disk counts as full.
+pub const FULL_BELOW_BYTES: u64 = SEGMENT_BYTES as u64 + RESERVE_BYTES;
 
 /// How much of the buffer is kept from turn to turn.
 const PENDING_KEPT_BYTES: usize = 256 * 1024;

@@ -35,7 +35,8 @@ pub trait Disk: Send + Sync {
     /// Makes the names in a folder durable.
     fn sync_dir(&self, dir: &Path) -> io::Result<()>;
 
-    /// How many bytes can still be written on the disk that holds `path`.
+    /// How many bytes can still be written into new files on the disk that holds `path`: none where
+    /// it has room for bytes and not for one more file.
     fn free_bytes(&self, path: &Path) -> io::Result<u64>;
 
     /// Which run of the machine this is: what was written in another one may not be there.
@@ -88,6 +89,11 @@ pub fn replace(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> io::Result<()> {
         Some(dir) if !dir.as_os_str().is_empty() => disk.sync_dir(dir),
         _ => disk.sync_dir(Path::new(".")),
     }
+}
+
+/// Did this fail because the process, or the machine, has too many files open?
+pub fn lacks_descriptors(error: &io::Error) -> bool {
+    error.raw_os_error().is_some_and(|errno| errno == libc::EMFILE || errno == libc::ENFILE)
 }
 
 /// The system's disk.
@@ -148,6 +154,10 @@ impl Disk for RealDisk {
 
     fn free_bytes(&self, path: &Path) -> io::Result<u64> {
         let found = rustix::fs::statvfs(path)?;
+        // Some file systems do not count their files: they have none of none.
+        if found.f_files > 0 && found.f_favail == 0 {
+            return Ok(0);
+        }
         Ok(found.f_bavail.saturating_mul(found.f_frsize))
     }
 

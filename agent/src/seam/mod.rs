@@ -12,7 +12,7 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use clock::{Clock, SystemClock};
-pub use disk::{Disk, DiskFile, RealDisk, read_whole, replace};
+pub use disk::{Disk, DiskFile, RealDisk, lacks_descriptors, read_whole, replace};
 pub use entropy::{Entropy, SystemEntropy};
 pub use lock::{DirLock, LockError};
 pub use memory::give_back;

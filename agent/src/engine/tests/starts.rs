@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use super::place::*;
 use crate::engine::{Archive, EngineConfig, EngineError, VIEW_CACHE_BYTES, start};
 use crate::journal::JournalError;
-use crate::view::Doubt;
+use crate::view::{Doubt, ViewError};
 
 /// An office with some records, one of them in conflict with HQ's; stopped by being dropped.
 fn lived_in() -> (
@@ -114,6 +114,31 @@ fn a_view_deleted_truncated_or_full_of_garbage_is_folded_again_and_equal() {
             assert_eq!(everything(&mut engine), all, "{harm} {clean}");
         }
     }
+}
+
+#[test]
+fn records_kept_in_memory_for_want_of_a_disk_go_back_to_it_once_there_is_room() {
+    let (place, all) = lived_in();
+    let mut engine = place.open();
+    // An old view that is no folder cannot be removed: no store can be made, once.
+    fs::write(place.dir.join("view.bad-1"), "in the way").unwrap();
+    let source = std::io::ErrorKind::StorageFull.into();
+    engine.store.heal(&ViewError::Io { path: place.dir.join("view"), source }).unwrap();
+    assert!(engine.is_in_memory());
+    assert_eq!(everything(&mut engine), all, "reads go on");
+    enroll_all(&mut engine, 41..=42);
+    place.faults.free_bytes.store(1, Ordering::SeqCst);
+    engine.keep_up().unwrap();
+    assert!(engine.is_in_memory(), "there is no room yet");
+    place.faults.free_bytes.store(0, Ordering::SeqCst);
+    engine.store.leave_memory().unwrap();
+    assert!(!engine.is_in_memory());
+    let all = everything(&mut engine);
+    assert_eq!(all.len(), 43);
+    close(engine);
+    let (mut engine, notices) = place.try_open().unwrap();
+    assert_eq!(doubts(&notices), [], "what was folded again is believed");
+    assert_eq!(everything(&mut engine), all);
 }
 
 #[test]

@@ -41,7 +41,7 @@ warnings! {
     DISK_FULL = "disk-full", [Crit] {
         title: "the disk is full: no enrollment is taken",
         means: "nothing is lost and reading goes on; intake reopens by itself once there is space",
-        why: "other files have filled the journal's disk, or the disk is too small",
+        why: "other files have filled the journal's disk or used up its inodes, or it is too small",
         action: "free some space on the journal's disk",
         depends_on: [],
         by_time: false,
@@ -121,7 +121,7 @@ warnings! {
     /// The disk fills.
     DISK_RUNWAY = "disk-runway", [Warn, Crit] {
         title: "the disk will soon be full",
-        means: "at the pace since the daemon started the disk is full in days",
+        means: "at the pace of the last days the disk is full in days",
         why: "the journal grows, or other files do",
         action: "free some space on the journal's disk, or move the data dir to a larger one",
         depends_on: ["disk-full"],
