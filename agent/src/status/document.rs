@@ -200,7 +200,7 @@ pub struct JournalStatus {
     pub bytes: u64,
     /// How many bytes are free on its disk.
     pub free_bytes: u64,
-    /// In how many seconds the disk will be full, at the pace since the daemon started.
+    /// In how many seconds the disk will be full, at the pace of the last days.
     pub fill_eta_s: Option<u64>,
     /// The 99th percentile of the last fsyncs, in milliseconds.
     pub fsync_p99_ms: f64,
