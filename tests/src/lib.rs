@@ -7,6 +7,7 @@ pub mod demo; // the newcomer's first command
 pub mod disk; // a disk that tells what a power cut would leave
 pub mod fleet; // HQ and offices in one folder
 pub mod http; // the daemons' own HTTP over their unix sockets
+pub mod hostile; // bytes of strangers, and what must hold whatever they are
 pub mod process; // start, wait for the ready line, stop, kill
 pub mod programs; // this binary as `wasl` and as `wasl-hq`
 pub mod sample; // the sample enrollments
