@@ -34,12 +34,31 @@ pub struct District {
 impl District {
     /// A district whose HQ runs.
     pub fn new() -> Self {
+        Self::new_in(TempDir::with_prefix("wasl-").unwrap())
+    }
+
+    /// The same in this folder.
+    pub fn new_in(dir: TempDir) -> Self {
         let binary = Binary::at(env!("CARGO_BIN_EXE_wasl-demo"));
-        let dir = TempDir::with_prefix("wasl-").unwrap();
         let mut hq = Hq::init(&binary, dir.path(), "hq").unwrap();
         hq.at.overhear();
         hq.at.run().unwrap();
         Self { hq, wires: Wires::new().unwrap(), dir, binary }
+    }
+
+    /// The district that lies in this folder already, its HQ moved to a free port; nothing runs.
+    pub fn found(dir: TempDir) -> Self {
+        let binary = Binary::at(env!("CARGO_BIN_EXE_wasl-demo"));
+        let mut hq = Hq::moved(&binary, dir.path(), "hq").unwrap();
+        hq.at.overhear();
+        Self { hq, wires: Wires::new().unwrap(), dir, binary }
+    }
+
+    /// An office that lies in the district's folder already, and does not run.
+    pub fn found_office(&self, id: &str) -> Office {
+        let mut office = Office::moved(&self.binary, self.root(), id, self.link()).unwrap();
+        office.at.overhear();
+        office
     }
 
     /// Another headquarters, that runs too.

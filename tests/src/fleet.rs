@@ -10,13 +10,14 @@ use crate::programs::Program;
 use crate::sample;
 use crate::wire::Link;
 use hyper::body::Bytes;
+use rustix::process::Pid;
 use serde_json::Value;
 use std::ffi::OsString;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, ExitStatus, Output};
 use wasl_protocol::join::{JoinToken, NotAJoinToken};
 
 /// By how many seconds a program's wall clock is off, in tests.
@@ -183,6 +184,16 @@ impl Installation {
         self.daemon.take().and_then(Daemon::stop).is_some_and(|status| status.success())
     }
 
+    /// How its daemon ended by itself, if it has.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.daemon.as_mut()?.ended()
+    }
+
+    /// The process id of its daemon, if one was started.
+    pub fn pid(&self) -> Option<Pid> {
+        self.daemon.as_ref()?.pid()
+    }
+
     /// `kill -9` of its daemon.
     pub fn kill(&mut self) {
         if let Some(daemon) = self.daemon.take() {
@@ -236,6 +247,19 @@ impl Hq {
         Ok(Self { at, address })
     }
 
+    /// The headquarters called `name` that lies in `root` already, moved to a free port.
+    pub fn moved(binary: &Binary, root: &Path, name: &str) -> Result<Self, FleetError> {
+        let at = Installation::new(binary, Program::WaslHq, name, root);
+        let (address, path) = (free_port()?, at.dir().join("hq.toml"));
+        let moved = |line: &str| match line.split_once(" = ") {
+            Some((key @ ("listen" | "public"), _)) => format!("{key} = \"{address}\"\n"),
+            _ => format!("{line}\n"),
+        };
+        let settings: String = fs::read_to_string(&path)?.lines().map(moved).collect();
+        fs::write(&path, settings)?;
+        Ok(Self { at, address })
+    }
+
     /// Where it listens for offices.
     pub fn address(&self) -> SocketAddr {
         self.address
@@ -272,6 +296,17 @@ impl Office {
         let at = Installation::new(binary, Program::Wasl, &id, root);
         at.call(&["join", &through(token, &link)])?;
         Ok(Self { id, at, link })
+    }
+
+    /// The office `id` that lies in `root` already, behind this link.
+    pub fn moved(binary: &Binary, root: &Path, id: &str, link: Link) -> Result<Self, FleetError> {
+        let at = Installation::new(binary, Program::Wasl, id, root);
+        let path = at.dir().join("office.json");
+        let mut joined: Value =
+            serde_json::from_slice(&fs::read(&path)?).map_err(io::Error::from)?;
+        joined["hq_endpoints"] = serde_json::json!([link.address().to_string()]);
+        fs::write(&path, joined.to_string())?;
+        Ok(Self { id: id.to_string(), at, link })
     }
 
     /// An office that has not joined.

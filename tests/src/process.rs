@@ -168,6 +168,11 @@ impl Daemon {
         String::from_utf8_lossy(tail).trim().to_string()
     }
 
+    /// Its process id.
+    pub fn pid(&self) -> Option<Pid> {
+        i32::try_from(self.child.id()).ok().and_then(Pid::from_raw)
+    }
+
     /// Has it ended?
     pub fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().ok().flatten()
@@ -190,7 +195,7 @@ impl Daemon {
     }
 
     fn signal(&self, signal: Signal) {
-        if let Some(pid) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
+        if let Some(pid) = self.pid() {
             // It may have ended by itself.
             let _ = kill_process(pid, signal);
         }
