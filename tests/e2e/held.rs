@@ -7,18 +7,21 @@ use std::fs;
 use std::path::Path;
 use tokio::runtime::Builder;
 use wasl_agent::engine::{self, Change, EngineConfig};
+use wasl_agent::journal::Log;
 use wasl_agent::keystore::{Identity, KeyFile, Office as Joined};
 use wasl_agent::seam::World;
-use wasl_protocol::entry::Edit;
+use wasl_protocol::entry::{self, Edit};
 use wasl_protocol::frame::{Kind, Sealed};
 use wasl_protocol::id::GroupName;
 use wasl_protocol::json::{self, Json};
+use wasl_protocol::limits;
 use wasl_protocol::pack::Packer;
+use wasl_protocol::record::VersionVector;
 use wasl_tests::fleet::{Installation, Office};
 
 /// Writes an edit that the office's own doors refuse into the journal of the stopped office, as
 /// somebody could who has the office's machine and a program of his own.
-fn forge(office: &Office, id: &str, group: &str, value: &str) {
+pub fn forge(office: &Office, id: &str, group: &str, value: &str) {
     let world = World::real();
     let dir = office.at.dir();
     let identity = Identity::load(&world, dir, &KeyFile::locate(dir, None).unwrap()).unwrap();
@@ -120,6 +123,64 @@ fn staff_may_release_what_its_author_may_not_write() {
     let again = refusal(hq, &["held", "refuse", &dot, "--reason", "no"]);
     assert!(again.contains(&dot), "{again}");
     district.agree(&office);
+}
+
+/// Entries that no version of ours writes: of every kind, sealed and linked as they should be, with
+/// nothing in them that can be read, or that unpacks to more than an entry may hold.
+fn poison(engine: &engine::Handle, world: &World) -> Vec<Sealed> {
+    let bomb = vec![0; limits::PLAIN_BYTES + 1];
+    let mut packer = Packer::new();
+    let (journal, key) = (engine.journal(), engine.data_key());
+    let mut seal = |kind, plain: &[u8]| {
+        Sealed::new(journal, kind, plain, key, &mut packer, world.entropy.random())
+    };
+    let mut all: Vec<Sealed> = (0..=8).map(|kind| seal(Kind(kind), b"garbage")).collect();
+    all.extend([seal(Kind(200), b""), seal(Kind::EDIT, b""), seal(Kind::EDIT, &bomb)]);
+    all
+}
+
+/// Puts such entries into the journal of the stopped office. Answers how many.
+fn poisoned(office: &Office) -> u64 {
+    let world = World::real();
+    let dir = office.at.dir();
+    let identity = Identity::load(&world, dir, &KeyFile::locate(dir, None).unwrap()).unwrap();
+    let hq = Joined::load(&world, &identity).unwrap().hq.verify_key;
+    let config = EngineConfig { hq, view_cache_bytes: engine::VIEW_CACHE_BYTES };
+    let running = engine::start(&world, &identity, config, &mut |_| {}).unwrap();
+    let all = poison(&running.handle, &world);
+    let id = running.handle.journal();
+    Builder::new_current_thread().build().unwrap().block_on(running.handle.stop());
+    running.thread.join().unwrap().unwrap();
+    let (folder, purpose) = (engine::journals(dir), entry::Log::Journal);
+    let (mut journal, _) = Log::open(&world.disk, &folder, purpose, id, None).unwrap();
+    for sealed in &all {
+        journal.append(sealed, &VersionVector::default()).unwrap();
+    }
+    journal.commit().unwrap();
+    all.len() as u64
+}
+
+#[test]
+fn poisonous_entries_are_held_one_by_one_and_delay_nothing_behind_them() {
+    let district = District::new();
+    let mut office = district.office("chibayish");
+    let mut good = enroll(&office, 0..5).ids();
+    assert!(office.at.stop());
+    let count = poisoned(&office);
+    office.at.run().unwrap();
+    good.extend(enroll(&office, 5..10).ids());
+    assert_eq!(district.agree(&office), good, "every good one is at both ends");
+    let held = held(&district.hq.at);
+    for reason in ["undecodable", "unknown_kind"] {
+        assert!(held.iter().any(|item| item["reason"] == reason), "{reason}: {held:#?}");
+    }
+    counts(&district, &office, 0, held.len() as u64);
+    assert_eq!(held.len() as u64, count, "each of them is held: {held:#?}");
+    // Nor do they delay what comes later, or a start.
+    assert!(office.at.stop());
+    office.at.run().unwrap();
+    good.extend(enroll(&office, 10..12).ids());
+    assert_eq!(district.agree(&office), good);
 }
 
 /// Copies what lies in a folder, without sockets.

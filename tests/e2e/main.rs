@@ -23,6 +23,8 @@ mod outage; // HQ down, links cut
 mod paths; // a data dir where no socket fits
 mod port; // strangers on the QUIC port
 mod receipt; // what a citizen takes home
+mod resources; // no room, no inodes, no descriptors, and far too much to send
 mod schemas; // what --json prints
+mod releases; // what earlier releases wrote, and what later ones will
 mod two_hands; // the same record edited at several ends of cut links
 mod whole; // the main job, end to end
