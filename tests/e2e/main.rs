@@ -11,7 +11,6 @@ mod damage; // a view that is gone, cut short or garbage
 mod demo; // interrupted or killed, it leaves nothing behind
 mod district; // HQ, offices and links of one test
 mod doctor; // what ails an office, and what may leave it
-mod forms; // made-up enrollments
 mod grants; // a record in a second office's hands
 mod hands; // one record in several hands
 mod held; // what HQ does not apply
@@ -28,3 +27,5 @@ mod schemas; // what --json prints
 mod releases; // what earlier releases wrote, and what later ones will
 mod two_hands; // the same record edited at several ends of cut links
 mod whole; // the main job, end to end
+
+use wasl_tests::forms;

@@ -260,6 +260,11 @@ impl Hq {
         Ok(Self { at, address })
     }
 
+    /// A headquarters called `name` that lies in `root` already and listens at `address`.
+    pub fn again(binary: &Binary, root: &Path, name: &str, address: SocketAddr) -> Self {
+        Self { at: Installation::new(binary, Program::WaslHq, name, root), address }
+    }
+
     /// Where it listens for offices.
     pub fn address(&self) -> SocketAddr {
         self.address
@@ -309,7 +314,7 @@ impl Office {
         Ok(Self { id: id.to_string(), at, link })
     }
 
-    /// An office that has not joined.
+    /// An installation in `root`, whether it has joined or not.
     pub fn stranger(binary: &Binary, root: &Path, name: &str, link: Link) -> Self {
         let at = Installation::new(binary, Program::Wasl, name, root);
         Self { id: name.to_string(), at, link }

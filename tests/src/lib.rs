@@ -3,9 +3,11 @@
 //! The demo stands on this, and so do the end-to-end tests. The modules stand in reading order.
 
 pub mod clock; // real time, for what is measured
+pub mod crash; // power cuts and kills of real programs, and what must hold after them
 pub mod demo; // the newcomer's first command
 pub mod disk; // a disk that tells what a power cut would leave
 pub mod fleet; // HQ and offices in one folder
+pub mod forms; // made-up enrollments
 pub mod http; // the daemons' own HTTP over their unix sockets
 pub mod hostile; // bytes of strangers, and what must hold whatever they are
 pub mod process; // start, wait for the ready line, stop, kill

@@ -110,6 +110,12 @@ impl TellingDisk {
         self.state.lock().log.now()
     }
 
+    /// Tells what moment it is, wherever it is taken.
+    pub fn watch(&self) -> impl Fn() -> Moment + Send + Sync + use<> {
+        let state = self.state.clone();
+        move || state.lock().log.now()
+    }
+
     /// What it does wrong from now on, instead of what it did wrong so far.
     pub fn set_faults(&self, faults: Faults) {
         self.state.lock().faults = faults;
