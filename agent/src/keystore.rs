@@ -284,12 +284,32 @@ mod tests {
         let path = dir.join("office.json");
         let mut old: serde_json::Value =
             serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
-        for name in ["fleet", "config_keys", "config_threshold"] {
+        for name in ["fleet", "config_keys", "config_threshold", "check"] {
             assert!(old.as_object_mut().unwrap().remove(name).is_some(), "{name}");
         }
         std::fs::write(&path, old.to_string()).unwrap();
         let office = Office::load(&world, &identity).unwrap();
         assert_eq!((office.trust.keys.len(), office.trust.threshold), (0, 0));
+    }
+
+    #[test]
+    fn no_flipped_bit_in_what_joining_taught_goes_unnoticed() {
+        let (_top, dir, key) = place();
+        let world = World::real();
+        let identity = Identity::create(&world, &dir, &key).unwrap();
+        let endpoints = ["hq.example:4433".to_string()];
+        let office = identity.joined(&world, &joined(), TransportKey([3; 32]), &endpoints).unwrap();
+        let path = dir.join("office.json");
+        let good = std::fs::read(&path).unwrap();
+        for bit in 0..good.len() * 8 {
+            let mut bad = good.clone();
+            bad[bit / 8] ^= 1 << (bit % 8);
+            std::fs::write(&path, bad).unwrap();
+            // Blanks and the checksum's own name say nothing of the office.
+            if let Ok(read) = Office::load(&world, &identity) {
+                assert_eq!(read, office, "bit {bit}");
+            }
+        }
     }
 
     #[test]

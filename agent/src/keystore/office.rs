@@ -45,8 +45,11 @@ pub struct Hq {
 const FILE: &str = "office.json";
 const SCHEMA: &str = "wasl.office/1";
 
+/// The size of the file's checksum: the start of a BLAKE3.
+const CHECKSUM_BYTES: usize = 16;
+
 /// The file's form: keys and ids as text.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 struct Written {
     schema: String,
     id: String,
@@ -64,6 +67,10 @@ struct Written {
     config_keys: Vec<String>,
     #[serde(default)]
     config_threshold: u8,
+    /// A checksum over all of the above, so that a changed digit of a key is not taken for a key.
+    /// Empty where an older version wrote the file.
+    #[serde(default)]
+    check: String,
 }
 
 impl Office {
@@ -95,7 +102,7 @@ impl Office {
             Err(KeystoreError::NotJoined(_)) => {}
             Err(e) => return Err(e),
         }
-        let written = Written {
+        let mut written = Written {
             schema: SCHEMA.to_owned(),
             id: joined.office.to_string(),
             name_ar: joined.name_ar.clone(),
@@ -109,7 +116,9 @@ impl Office {
             fleet: joined.trust.fleet.to_string(),
             config_keys: joined.trust.keys.iter().map(|key| HEXLOWER.encode(&key.0)).collect(),
             config_threshold: joined.trust.threshold,
+            check: String::new(),
         };
+        written.check = written.checksum();
         let path = dir.join(FILE);
         let mut text = serde_json::to_vec_pretty(&written).expect("text fields always serialise");
         text.push(b'\n');
@@ -126,9 +135,17 @@ impl Written {
         }
         let bytes = read_whole(&*world.disk, &path).map_err(io_error(&path))?;
         let written: Option<Self> = serde_json::from_slice(&bytes).ok();
-        let written = written.filter(|w| w.schema == SCHEMA);
+        let intact = |w: &Self| w.check.is_empty() || w.check == w.checksum();
+        let written = written.filter(|w| w.schema == SCHEMA && intact(w));
         let written = written.ok_or_else(|| KeystoreError::Damaged(path.clone()))?;
         Ok((path, written))
+    }
+
+    /// The checksum of everything but itself.
+    fn checksum(&self) -> String {
+        let bare = Self { check: String::new(), ..self.clone() };
+        let text = serde_json::to_vec(&bare).expect("text fields always serialise");
+        HEXLOWER.encode(&blake3::hash(&text).as_bytes()[..CHECKSUM_BYTES])
     }
 
     fn read(self) -> Option<Office> {

@@ -97,7 +97,10 @@ impl From<StoreError> for Failure {
                 help: Some("install that version again; nothing was changed here".to_owned()),
                 code: SETTINGS,
             },
-            e => Self { text: e.to_string(), help: None, code: FAILED },
+            e => {
+                let help = e.is_damage().then(|| StoreError::DAMAGE_HELP.to_owned());
+                Self { text: e.to_string(), help, code: FAILED }
+            }
         }
     }
 }

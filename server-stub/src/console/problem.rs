@@ -67,7 +67,9 @@ impl Problem {
 impl From<StoreError> for Problem {
     fn from(e: StoreError) -> Self {
         tracing::error!(error = %e, "the database failed a command");
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "database", "not done", e.to_string())
+        let status = StatusCode::INTERNAL_SERVER_ERROR;
+        let problem = Self::new(status, "database", "not done", e.to_string());
+        if e.is_damage() { problem.help(StoreError::DAMAGE_HELP) } else { problem }
     }
 }
 

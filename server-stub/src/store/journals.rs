@@ -127,6 +127,9 @@ impl Store {
         let frame = Frame::parse(row.try_get("frame")?);
         let frame = frame.map_err(|_| StoreError::Damaged("a stored frame"))?;
         let (at, by) = (position(row)?, office(row, "office")?);
+        if frame.tag != at.head.tag() {
+            return Err(StoreError::Damaged("a stored frame, or the head beside it"));
+        }
         Ok(read::edit(&frame, at, journal, &by, &key))
     }
 

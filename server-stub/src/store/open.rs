@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use sqlx::migrate::MigrateError;
 use sqlx::pool::PoolConnectionMetadata;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow,
@@ -70,9 +71,17 @@ pub enum StoreError {
         /// The newest change of its schema.
         found: i64,
     },
+    /// The file is not what the engine wrote.
+    #[error("{}: the database is damaged: {why}", path.display())]
+    Broken {
+        /// The database.
+        path: PathBuf,
+        /// What the engine says.
+        why: sqlx::Error,
+    },
     /// The schema.
     #[error("the database's schema does not fit this version: {0}")]
-    Schema(#[from] sqlx::migrate::MigrateError),
+    Schema(#[from] MigrateError),
     /// The engine does not promise what an Ack promises.
     #[error("the database is not durable: {0}")]
     NotDurable(&'static str),
@@ -82,6 +91,41 @@ pub enum StoreError {
     /// Work was cut off because the process stops.
     #[error("HQ is stopping")]
     Stopping,
+}
+
+impl StoreError {
+    /// Is what is stored other than what was written?
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Damaged(_) | Self::Broken { .. } => true,
+            Self::Sql(e) | Self::Schema(MigrateError::Execute(e)) => is_corrupt(e),
+            _ => false,
+        }
+    }
+
+    /// What the reader of [`StoreError::is_damage`] can do.
+    pub const DAMAGE_HELP: &str = "stop HQ, copy its data dir aside as it is, and put hq.db back \
+        from a backup; `wasl-hq journal verify OFFICE` names the first bad entry of an office";
+
+    /// The same, with the file's name where the file is at fault.
+    fn of(self, path: &Path) -> Self {
+        let path = path.to_owned();
+        match self {
+            Self::Sql(why) | Self::Schema(MigrateError::Execute(why)) if is_corrupt(&why) => {
+                Self::Broken { path, why }
+            }
+            e => e,
+        }
+    }
+}
+
+/// Does SQLite say that the file is malformed, or no database at all?
+fn is_corrupt(e: &sqlx::Error) -> bool {
+    const CORRUPT: u32 = 11;
+    const NOT_A_DATABASE: u32 = 26;
+    let code = e.as_database_error().and_then(|e| e.code()?.parse::<u32>().ok());
+    // The upper bits of a code say more than is asked here.
+    code.is_some_and(|code| [CORRUPT, NOT_A_DATABASE].contains(&(code & 0xff)))
 }
 
 /// HQ's database. Cheap to clone.
@@ -114,6 +158,10 @@ struct Life {
 impl Store {
     /// Makes the database at `path`, or opens it; `keys` open the journals and sign HQ's own.
     pub async fn open(path: &Path, keys: &HqKeys, world: World) -> Result<Self, StoreError> {
+        Self::opened(path, keys, world).await.map_err(|e| e.of(path))
+    }
+
+    async fn opened(path: &Path, keys: &HqKeys, world: World) -> Result<Self, StoreError> {
         refuse_newer(path).await?;
         create_private(path)?;
         let options = options(path)
@@ -131,6 +179,10 @@ impl Store {
 
     /// Opens the database of a stopped HQ for reading: nothing in it can change.
     pub async fn read_only(path: &Path, keys: &HqKeys, world: World) -> Result<Self, StoreError> {
+        Self::opened_to_read(path, keys, world).await.map_err(|e| e.of(path))
+    }
+
+    async fn opened_to_read(path: &Path, keys: &HqKeys, world: World) -> Result<Self, StoreError> {
         if !path.exists() {
             return Err(StoreError::Missing(path.to_owned()));
         }

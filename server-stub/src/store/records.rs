@@ -5,15 +5,24 @@ use std::collections::BTreeMap;
 use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
 use wasl_protocol::codec;
 use wasl_protocol::id::{Dot, FormNumber, JournalId, OfficeId, RecordId};
-use wasl_protocol::record::{RecordState, Value};
+use wasl_protocol::record::{Origin, RecordState, Value};
 use wasl_protocol::units::Seq;
 
 use super::columns::{number, office, record, statements};
 use super::open::{Store, StoreError};
 use super::touched::Touched;
 
-/// The version of a stored state's bytes: their first byte.
-const STATE_FORMAT: u8 = 1;
+/// The version of a stored state's bytes: their first byte. In this one a checksum follows: the
+/// database engine does not notice when a disk changes a byte of a row.
+const STATE_FORMAT: u8 = 2;
+
+/// The version before it, without a checksum. Such a row gets one when it is written next.
+const UNCHECKED_FORMAT: u8 = 1;
+
+/// The size of a stored state's checksum: the start of its BLAKE3.
+const CHECKSUM_BYTES: usize = 16;
+
+const DAMAGED: StoreError = StoreError::Damaged("a record's state");
 
 /// One line of a list of records.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +53,7 @@ impl Store {
     pub async fn record(&self, id: RecordId) -> Result<Option<RecordState<Value>>, StoreError> {
         let row = sqlx::query("SELECT state FROM record WHERE id = ?");
         let row = row.bind(&id.0[..]).fetch_optional(self.readers()).await?;
-        row.map(|r| decode(r.try_get(0)?)).transpose()
+        row.map(|r| own(id, decode(r.try_get(0)?)?)).transpose()
     }
 
     /// Records in the order of their ids, of one office or of all: at most `limit`, after `after`.
@@ -65,12 +74,14 @@ impl Store {
         let rows = query.build().fetch_all(self.readers()).await?;
         let line = |row: &_| {
             let form: &str = Row::try_get(row, "form_number")?;
-            Ok(Line {
-                id: record(row, "id")?,
-                office: office(row, "office")?,
-                form_number: form.parse().map_err(|_| StoreError::Damaged("a form number"))?,
-                in_conflict: number(row, "in_conflict")? != 0,
-            })
+            let form_number = form.parse().map_err(|_| StoreError::Damaged("a form number"))?;
+            let origin = Origin { office: office(row, "office")?, form_number };
+            let id = record(row, "id")?;
+            if origin.id() != id {
+                return Err(StoreError::Damaged("a record's office or form number"));
+            }
+            let in_conflict = number(row, "in_conflict")? != 0;
+            Ok(Line { id, office: origin.office, form_number: origin.form_number, in_conflict })
         };
         rows.iter().map(line).collect()
     }
@@ -120,9 +131,10 @@ pub(super) async fn load(
         }
         query.push(")");
         for row in query.build().fetch_all(&mut *conn).await? {
-            let state = decode(row.try_get("state")?)?;
+            let id = record(&row, "id")?;
+            let state = own(id, decode(row.try_get("state")?)?)?;
             let dots = decode_dots(row.try_get("dots")?)?;
-            records.insert(record(&row, "id")?, Touched::new(state, dots));
+            records.insert(id, Touched::new(state, dots));
         }
     }
     Ok(records)
@@ -185,13 +197,30 @@ pub(super) fn decode_dots(bytes: &[u8]) -> Result<Vec<Dot>, StoreError> {
 
 /// A stored state.
 pub(super) fn decode(bytes: &[u8]) -> Result<RecordState<Value>, StoreError> {
-    const DAMAGED: StoreError = StoreError::Damaged("a record's state");
-    match bytes.split_first() {
-        Some((&STATE_FORMAT, state)) => codec::decode(state).map_err(|_| DAMAGED),
-        _ => Err(DAMAGED),
-    }
+    let state = match bytes.split_first().ok_or(DAMAGED)? {
+        (&STATE_FORMAT, rest) => {
+            let (sum, state) = rest.split_first_chunk().ok_or(DAMAGED)?;
+            if *sum != checksum(state) {
+                return Err(DAMAGED);
+            }
+            state
+        }
+        (&UNCHECKED_FORMAT, state) => state,
+        _ => return Err(DAMAGED),
+    };
+    codec::decode(state).map_err(|_| DAMAGED)
+}
+
+/// A state that was stored under this id.
+fn own(id: RecordId, state: RecordState<Value>) -> Result<RecordState<Value>, StoreError> {
+    if state.origin.id() == id { Ok(state) } else { Err(DAMAGED) }
 }
 
 fn encode(state: &RecordState<Value>) -> Vec<u8> {
-    [&[STATE_FORMAT], &codec::encode(state)[..]].concat()
+    let state = codec::encode(state);
+    [&[STATE_FORMAT], &checksum(&state)[..], &state].concat()
+}
+
+fn checksum(state: &[u8]) -> [u8; CHECKSUM_BYTES] {
+    *blake3::hash(state).as_bytes().first_chunk().expect("a hash is longer than its start")
 }

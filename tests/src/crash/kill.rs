@@ -67,11 +67,11 @@ fn die(scene: &mut Scene, office_dies: bool, (kills, seed): (u64, u64)) -> Resul
         victim.kill();
         victim.start()?;
         // Some are killed before they are ready.
-        if dice.u8(0..8) > 0 {
+        let looked_at = n % LOOKED_AT == 0;
+        if looked_at || dice.u8(0..8) > 0 {
             victim.ready()?;
         }
-        if n % LOOKED_AT == 0 {
-            victim.ready()?;
+        if looked_at {
             scene.nobody_panicked()?;
         }
     }

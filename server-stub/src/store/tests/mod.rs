@@ -9,6 +9,7 @@ mod hearing;
 mod holding;
 mod joining;
 mod receipts;
+mod rot;
 mod rolling;
 
 use std::sync::Arc;
