@@ -121,7 +121,7 @@ impl Identity {
     /// join before, the same ones again, so that a lost reply can be asked for once more. Makes the
     /// data dir and the key file where they are not there.
     pub fn create(world: &World, dir: &Path, key: &KeyFile) -> Result<Self, KeystoreError> {
-        world.disk.create_dir_all(dir).map_err(io_error(dir))?;
+        make_durably(world, dir).map_err(io_error(dir))?;
         key.refuse_inside(dir)?;
         if world.disk.exists(&dir.join(SEALED)) {
             return Self::load(world, dir, key);
@@ -212,6 +212,16 @@ impl fmt::Debug for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("(secret keys)")
     }
+}
+
+/// Makes the data dir, if it is not there, and has its name outlast a power cut.
+fn make_durably(world: &World, dir: &Path) -> io::Result<()> {
+    if world.disk.exists(dir) {
+        return Ok(());
+    }
+    world.disk.create_dir_all(dir)?;
+    let above = dir.parent().filter(|above| !above.as_os_str().is_empty());
+    world.disk.sync_dir(above.unwrap_or(Path::new(".")))
 }
 
 /// A data key from the 32 bytes of a key file.

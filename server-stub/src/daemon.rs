@@ -100,7 +100,7 @@ pub async fn run(
     let keys = HqKeys::load(dir)?;
     let _lock = lock(dir)?;
     let mut stopped = Stopped::listen().map_err(at(dir))?;
-    let store = Store::open(&dir.join(DATABASE), &keys, world.clone()).await?;
+    let store = Store::reopen(&dir.join(DATABASE), &keys, world.clone()).await?;
     let gateway = Gateway::bind(settings.listen, &keys, &world)?;
     let quic = gateway.address();
     let socket = bind(&path).map_err(at(&path))?;

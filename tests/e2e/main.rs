@@ -21,8 +21,10 @@ mod leaks; // personal data where none may be
 mod outage; // HQ down, links cut
 mod paths; // a data dir where no socket fits
 mod port; // strangers on the QUIC port
+mod power; // the power fails, at any moment
 mod receipt; // what a citizen takes home
 mod resources; // no room, no inodes, no descriptors, and far too much to send
+mod rot; // bits that flipped, tails cut off, files that are gone
 mod schemas; // what --json prints
 mod releases; // what earlier releases wrote, and what later ones will
 mod two_hands; // the same record edited at several ends of cut links

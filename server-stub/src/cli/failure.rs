@@ -1,6 +1,7 @@
 //! What is said when it cannot be done: `error: WHAT: WHY`, `help: WHAT TO DO`, and an exit code.
 
 use std::fmt::Display;
+use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -8,7 +9,7 @@ use crate::console::Problem;
 use crate::daemon::DaemonError;
 use crate::registry::RegistryError;
 use crate::settings::SettingsError;
-use crate::store::StoreError;
+use crate::store::{DATABASE, StoreError};
 
 use super::table::harmless;
 
@@ -45,6 +46,14 @@ impl Failure {
 
     /// There is no HQ in this data dir.
     pub fn not_here(dir: &Path) -> Self {
+        let database = dir.join(DATABASE);
+        if fs::metadata(&database).is_ok_and(|found| found.len() > 0) {
+            let why = "a database is here, and the keys or the settings of its HQ are not";
+            return Self::new(SETTINGS, &database.display().to_string(), why).help(
+                "put hq.keys and hq.toml back from a backup; an HQ that never served may be made \
+                 again: remove its data dir first",
+            );
+        }
         Self::new(SETTINGS, &dir.display().to_string(), "there is no HQ here").help(format!(
             "make one with `wasl-hq --data-dir {} init --listen ADDR:PORT`",
             dir.display()

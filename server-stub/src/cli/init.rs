@@ -1,6 +1,7 @@
 //! `init`: HQ's keys and database, and the config-signing key that does not stay.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
@@ -23,11 +24,10 @@ pub(super) async fn init(dir: &Path, init: &Init, world: &World) -> Result<(), F
     if dir.join(KEYS_FILE).exists() {
         return Err(RegistryError::Exists(dir.to_owned()).into());
     }
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(dir)
-        .map_err(|e| Failure::io(dir, &e))?;
+    if fs::metadata(dir.join(DATABASE)).is_ok_and(|found| found.len() > 0) {
+        return Err(Failure::not_here(dir));
+    }
+    make_durably(dir).map_err(|e| Failure::io(dir, &e))?;
     let (keys, secret) = HqKeys::generate(world);
     let store = Store::open(&dir.join(DATABASE), &keys, world.clone()).await?;
     store.close().await;
@@ -50,6 +50,16 @@ pub(super) async fn init(dir: &Path, init: &Init, world: &World) -> Result<(), F
         dir = dir.display(),
         key = config_key.display(),
     ))
+}
+
+/// Makes the folder, if it is not there, and has its name outlast a power cut.
+fn make_durably(dir: &Path) -> io::Result<()> {
+    if dir.is_dir() {
+        return Ok(());
+    }
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+    let above = dir.parent().filter(|above| !above.as_os_str().is_empty());
+    File::open(above.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 fn check_endpoint(init: &Init) -> Result<(), Failure> {

@@ -97,6 +97,25 @@ struct KeyFile {
     signing_secret: Zeroizing<String>,
     wrapping_secret: Zeroizing<String>,
     config_public: String,
+    /// A checksum over all of the above, so that a changed digit of a key is not taken for a key.
+    /// Empty where an older version wrote the file.
+    #[serde(default)]
+    check: String,
+}
+
+/// The size of the file's checksum: the start of a BLAKE3.
+const CHECKSUM_BYTES: usize = 16;
+
+impl KeyFile {
+    fn checksum(&self) -> String {
+        let keys = [&self.transport_secret, &self.signing_secret, &self.wrapping_secret];
+        let mut hash = blake3::Hasher::new();
+        for key in keys {
+            hash.update(key.as_bytes());
+        }
+        hash.update(self.config_public.as_bytes());
+        HEXLOWER.encode(&hash.finalize().as_bytes()[..CHECKSUM_BYTES])
+    }
 }
 
 impl HqKeys {
@@ -124,17 +143,19 @@ impl HqKeys {
     /// Puts the keys into a data dir that has none, fsynced.
     ///
     /// # Panics
-    /// Never: four strings are TOML.
+    /// Never: strings are TOML.
     pub fn save(&self, dir: &Path) -> Result<(), RegistryError> {
         let path = dir.join(KEYS_FILE);
         let hex = |secret: &[u8; 32]| Zeroizing::new(HEXLOWER.encode(secret));
-        let file = KeyFile {
+        let mut file = KeyFile {
             transport_secret: hex(&self.0.transport),
             signing_secret: hex(&self.0.sign_secret),
             wrapping_secret: hex(&self.0.unwrap_secret),
             config_public: HEXLOWER.encode(&self.0.config.0),
+            check: String::new(),
         };
-        let text = Zeroizing::new(toml::to_string(&file).expect("four strings are TOML"));
+        file.check = file.checksum();
+        let text = Zeroizing::new(toml::to_string(&file).expect("strings are TOML"));
         write_new(&path, text.as_bytes()).map_err(|source| match source.kind() {
             io::ErrorKind::AlreadyExists => RegistryError::Exists(dir.to_owned()),
             _ => RegistryError::Io { path, source },
@@ -180,6 +201,9 @@ impl HqKeys {
 
     fn parse(text: &str) -> Option<Self> {
         let file: KeyFile = toml::from_str(text).ok()?;
+        if !file.check.is_empty() && file.check != file.checksum() {
+            return None;
+        }
         let key = |hex: &str| -> Option<[u8; 32]> {
             HEXLOWER.decode(hex.as_bytes()).ok()?.try_into().ok()
         };
@@ -215,6 +239,36 @@ mod tests {
         assert_eq!(again.config_key(), keys.config_key());
         let (other, _) = HqKeys::generate(&World::real());
         assert!(matches!(other.save(dir.path()), Err(RegistryError::Exists(_))));
+    }
+
+    #[test]
+    fn no_flipped_bit_in_a_key_is_taken_for_a_key() {
+        let dir = tempfile::tempdir().unwrap();
+        let (keys, _) = HqKeys::generate(&World::real());
+        keys.save(dir.path()).unwrap();
+        let text = std::fs::read(dir.path().join(KEYS_FILE)).unwrap();
+        for bit in 0..text.len() * 8 {
+            let mut bad = text.clone();
+            bad[bit / 8] ^= 1 << (bit % 8);
+            let read = String::from_utf8(bad).ok().and_then(|bad| HqKeys::parse(&bad));
+            if let Some(read) = read {
+                assert_eq!(read.transport_secret(), keys.transport_secret(), "bit {bit}");
+                assert_eq!(read.sign_key().verify_key(), keys.sign_key().verify_key());
+                assert_eq!(read.unwrap_key().wrap_key(), keys.unwrap_key().wrap_key());
+                assert_eq!(read.config_key(), keys.config_key(), "bit {bit}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_key_file_from_before_there_were_checksums_is_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let (keys, _) = HqKeys::generate(&World::real());
+        keys.save(dir.path()).unwrap();
+        let text = std::fs::read_to_string(dir.path().join(KEYS_FILE)).unwrap();
+        let before: String =
+            text.lines().filter(|l| !l.starts_with("check")).collect::<Vec<_>>().join("\n");
+        assert_eq!(HqKeys::parse(&before).unwrap().config_key(), keys.config_key());
     }
 
     #[test]

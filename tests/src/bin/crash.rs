@@ -26,6 +26,8 @@ enum What {
     HqPower,
     /// Both fail at once.
     BothPower,
+    /// The office's power fails, and its disk had lied: this must be found out.
+    OfficeLiedTo,
     /// `kill -9` of the office's daemon.
     OfficeKill,
     /// `kill -9` of HQ's daemon.
@@ -42,6 +44,7 @@ fn crash(args: &Args) -> ExitCode {
         What::OfficePower => Campaign::Power(Victim::Office),
         What::HqPower => Campaign::Power(Victim::Hq),
         What::BothPower => Campaign::Power(Victim::Both),
+        What::OfficeLiedTo => Campaign::Power(Victim::OfficeLiedTo),
         What::OfficeKill => Campaign::KillOffice,
         What::HqKill => Campaign::KillHq,
     };

@@ -32,13 +32,15 @@ pub enum Victim {
     Hq,
     /// Both, at once.
     Both,
+    /// The office's, whose disk lied about its syncs: this must not go well.
+    OfficeLiedTo,
 }
 
 impl Victim {
     /// Whose power stays on, by the name in the disk's root.
     fn spared(self) -> fn(&OsStr) -> bool {
         match self {
-            Self::Office => is_hqs,
+            Self::Office | Self::OfficeLiedTo => is_hqs,
             Self::Hq => |name| !is_hqs(name),
             Self::Both => |_| false,
         }
@@ -116,14 +118,19 @@ impl Recording {
     /// Cuts the power at `at`, and checks what must hold. A folder that shows a fault is kept.
     pub(super) fn cut(&self, victim: Victim, at: Moment, seed: u64) -> Result<(), CrashError> {
         let into = TempDir::with_prefix("wasl-cut-")?;
-        let checked = self.after(victim, Cut { at, seed, spared: victim.spared() }, into.path());
+        let lies = victim == Victim::OfficeLiedTo;
+        let cut = Cut { at, seed, spared: victim.spared(), lies };
+        let checked = self.after(victim, cut, into.path());
         checked.map_err(|e| {
+            if lies {
+                return e;
+            }
             let kept = into.keep();
             let seen = format!(
                 "{e} ({victim:?} cut at {} of {}, seed {seed}; {})",
                 at.0,
                 self.log.now().0,
-                keep(self, &kept, Cut { at, seed, spared: victim.spared() })
+                keep(self, &kept, cut)
             );
             CrashError::Broken { claim: "a power cut", seen }
         })

@@ -35,12 +35,15 @@ pub struct Cut {
     pub seed: u64,
     /// Whose power stays on: what lies beneath such a name in the disk's root is all there.
     pub spared: fn(&OsStr) -> bool,
+    /// The disk lied: an fsync of a file promised nothing. Whoever believes a disk cannot hold then
+    /// what was promised; a check that finds nothing to complain of finds nothing at all.
+    pub lies: bool,
 }
 
 impl Cut {
     /// A cut that spares nobody.
     pub fn of_all(at: Moment, seed: u64) -> Self {
-        Self { at, seed, spared: |_| false }
+        Self { at, seed, spared: |_| false, lies: false }
     }
 }
 
@@ -108,6 +111,7 @@ impl<'a> Past<'a> {
                     past.files.entry(*file).or_default().0.push(event);
                 }
                 Event::Name { .. } | Event::Rename { .. } => past.names.push((event, false)),
+                Event::Sync { .. } if cut.lies => {}
                 Event::Sync { file } => {
                     if let Some((events, durable)) = past.files.get_mut(file) {
                         *durable = events.len();

@@ -132,7 +132,7 @@ fn who_is_spared_loses_nothing() {
     let mut lost = 0;
     for seed in 0..CUTS {
         let into = tempfile::tempdir().unwrap();
-        let cut = Cut { at: log.now(), seed, spared: |top| top == "hq" };
+        let cut = Cut { spared: |top| top == "hq", ..Cut::of_all(log.now(), seed) };
         image(&log, &cut, into.path()).unwrap();
         let note = |machine: &str| fs::read(into.path().join(machine).join("note"));
         assert_eq!(note("hq").unwrap(), b"never synced");
