@@ -19,7 +19,7 @@ use wasl_tests::http::Http;
 use wasl_tests::process::Binary;
 
 /// So many fill a segment of the journal and reach into a second one.
-const RECORDS: usize = 12_000;
+const RECORDS: usize = 16_000;
 
 /// One record of so many is compared in full.
 const COMPARED: usize = 400;

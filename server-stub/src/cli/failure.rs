@@ -132,7 +132,8 @@ impl From<SettingsError> for Failure {
             SettingsError::Missing(dir) => Self::not_here(dir),
             SettingsError::Io { path, source } => Self::io(path, source),
             SettingsError::Malformed { .. } => {
-                Self { text: e.to_string().trim_end().to_owned(), help: None, code: SETTINGS }
+                let help = "mend that line, or put the file back from a backup".to_owned();
+                Self { text: e.to_string().trim_end().to_owned(), help: Some(help), code: SETTINGS }
             }
         }
     }
