@@ -19,6 +19,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use wasl_protocol::edition::{AgentVersion, Who};
+use wasl_protocol::entry::Log as Purpose;
 
 use crate::config::{self, Config};
 use crate::engine::{self, EngineConfig, EngineError, Handle, Notice, Refused, Running};
@@ -29,6 +30,7 @@ use crate::intake::{
 };
 use crate::keystore::{Identity, KeyFile, KeystoreError, Office};
 use crate::link::{self, Credentials, IdentityError, LinkConfig};
+use crate::mirror::Restored;
 use crate::pause::Pauses;
 use crate::receipt::Counter;
 use crate::seam::{DirLock, LockError, World, give_back};
@@ -115,7 +117,10 @@ pub fn run(options: Options) -> Result<(), DaemonError> {
         hq: office.hq.verify_key,
         view_cache_bytes: options.local.machine.view.cache_mib * BYTES_PER_MIB,
     };
-    let Running { handle, thread } = engine::start(&world, &identity, config, &mut tell)?;
+    let Running { handle, thread } = {
+        let mirror = options.local.machine.mirror.as_deref();
+        engine::start_mirrored(&world, &identity, config, mirror, &mut tell)?
+    };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)
         .max_blocking_threads(BLOCKING_THREADS)
@@ -138,6 +143,10 @@ fn tell(notice: Notice) {
             torn.after.seq,
             torn.kept.display()
         ),
+        Notice::Restored(Restored { log, first, last }) => {
+            let log = if log == Purpose::Journal { "journal" } else { "inbox" };
+            eprintln!("entries {first} to {last} of the {log} came back from the mirror");
+        }
         Notice::ViewRebuild { doubt, aside } => {
             let aside = aside
                 .map_or(String::new(), |to| format!("; the old one is kept in {}", to.display()));
@@ -192,6 +201,7 @@ impl Parts {
             config: config.facts(),
             in_force: config.in_force(),
             http: listeners.facts(),
+            mirror: self.handle.mirror(),
         };
         let (dir, world) = (self.options.dir.clone(), self.world.clone());
         let reporter = Arc::new(Reporter::new(known, dir, sources, world));

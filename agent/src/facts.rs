@@ -1,15 +1,16 @@
-//! What the link knows of itself, and how an edition that was tried is shown. Plain data: it knows
+//! What link and mirror know of themselves, and how an edition that was tried is shown. Plain data: it knows
 //! no edge and no engine, so that the edges need not know one another.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use wasl_protocol::edition::{Attempt, ConfigState, Serial};
-use wasl_protocol::units::UnixMs;
+use wasl_protocol::units::{Seq, UnixMs};
 
 /// The newest facts of the link; the link publishes, status and the daemon read.
 pub type LinkState = watch::Receiver<LinkFacts>;
@@ -103,6 +104,22 @@ pub struct HttpFacts {
     pub served: Option<SocketAddr>,
     /// Why the wanted one cannot be opened.
     pub why: Option<String>,
+}
+
+/// The newest facts of the mirror.
+pub type MirrorState = watch::Receiver<MirrorFacts>;
+
+/// How the second copy of the logs is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MirrorFacts {
+    /// Where it is kept.
+    pub place: PathBuf,
+    /// How many entries of the journal are in it for certain.
+    pub entries: Seq,
+    /// When it last held everything; none before that.
+    pub level_at: Option<UnixMs>,
+    /// Why it takes nothing now, and since when.
+    pub trouble: Option<(String, UnixMs)>,
 }
 
 /// The last edition that the office tried, and how far it came.

@@ -7,9 +7,10 @@ pub mod seam; // the world: clock, entropy, disk
 pub mod format; // which form the data dir has
 pub mod keystore; // the office's three private keys, and the key that opens them
 pub mod journal; // the append-only logs: journal and inbox
+pub mod facts; // what link and mirror tell of themselves
+pub mod mirror; // a second copy of them, on another disk
 pub mod view; // the fold of both, in sled
 pub mod engine; // one thread, in turns
-pub mod facts; // what the link tells of itself
 pub mod pause; // the link held back for a time
 pub mod settings; // what is set on this machine
 pub mod config; // the config in force, and the way from one edition to the next

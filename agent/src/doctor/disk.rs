@@ -26,7 +26,7 @@ const MEASURED_MS: u64 = 3000;
 
 const NS_PER_MS: f64 = 1e6;
 
-const BYTES_PER_MIB: u64 = 1024 * 1024;
+pub(super) const BYTES_PER_MIB: u64 = 1024 * 1024;
 
 /// Everything about the disk. A disk that hangs is left behind and told.
 pub(super) async fn disk(patient: &Patient<'_>) -> Vec<Finding> {
@@ -160,9 +160,9 @@ fn filesystem(dir: &Path) -> Finding {
 }
 
 /// A file that is removed however the check ends.
-struct Probe<'a> {
-    world: &'a World,
-    path: PathBuf,
+pub(super) struct Probe<'a> {
+    pub(super) world: &'a World,
+    pub(super) path: PathBuf,
 }
 
 impl Drop for Probe<'_> {
@@ -194,7 +194,7 @@ fn fsync(world: &World, dir: &Path) -> Finding {
 }
 
 /// What each sync took in milliseconds, the shortest first; at least one.
-fn times_ms(probe: &Probe<'_>) -> io::Result<Vec<f64>> {
+pub(super) fn times_ms(probe: &Probe<'_>) -> io::Result<Vec<f64>> {
     let Probe { world, path } = probe;
     let file = world.disk.create(path)?;
     let (started, bytes) = (world.clock.mono(), [0x77; SYNCED_BYTES]);

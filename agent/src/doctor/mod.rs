@@ -8,6 +8,7 @@
 
 mod finding; // one result
 mod disk; // the data dir and what lies under it
+mod mirror; // the second copy
 mod clock; // the kernel's word, and headquarters'
 mod network; // names, UDP, sizes
 mod keys; // the key file and what it opens
@@ -94,6 +95,7 @@ pub async fn examine(patient: &Patient<'_>) -> Findings {
     );
     let mut items = vec![places::daemon(patient), unit];
     items.extend(disk);
+    items.push(mirror::mirror(patient).await);
     items.extend([kernel_clock, clock::headquarters(patient)]);
     items.extend(network);
     items.extend(keys::keys(patient));

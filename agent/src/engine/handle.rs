@@ -17,6 +17,7 @@ use wasl_protocol::wire::{Ack, Standing};
 use super::gauge::SyncTimes;
 use super::input::Input;
 use super::tally::{Arrival, Hours};
+use crate::facts::MirrorState;
 
 /// A new enrollment, parsed, packed and sealed by an edge: the engine only links it.
 #[derive(Debug)]
@@ -215,6 +216,7 @@ pub struct Facts {
 pub struct Handle {
     pub(super) inputs: mpsc::Sender<Input>,
     pub(super) facts: watch::Receiver<Arc<Facts>>,
+    pub(super) mirror: Option<MirrorState>,
     pub(super) journal: JournalId,
     pub(super) data_key: DataKey,
 }
@@ -239,6 +241,11 @@ impl Handle {
     /// The newest facts; `changed()` waits for the next turn.
     pub fn facts(&self) -> watch::Receiver<Arc<Facts>> {
         self.facts.clone()
+    }
+
+    /// How the second copy of the logs is, where one is kept.
+    pub fn mirror(&self) -> Option<MirrorState> {
+        self.mirror.clone()
     }
 
     /// Hands an enrollment over, in order, and returns what will hold its answer: `await` it for

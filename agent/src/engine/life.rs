@@ -24,6 +24,7 @@ use super::store::{Store, ViewPlace};
 use super::turn::Engine;
 use crate::journal::Torn;
 use crate::keystore::Identity;
+use crate::mirror::{Mirror, Restored};
 use crate::seam::World;
 use crate::view::{Doubt, Meta, Note, Opened, View, ViewError};
 
@@ -67,6 +68,9 @@ pub struct EngineConfig {
 pub enum Notice {
     /// The end of a log was torn by a crash: cut, and kept aside.
     Torn(Torn),
+    /// What this disk had lost was taken back from the mirror: these entries of the journal, or
+    /// of the inbox.
+    Restored(Restored),
     /// The view is folded again, and why; the old one was put there.
     ViewRebuild {
         /// Why.
@@ -99,11 +103,29 @@ pub fn start(
     config: EngineConfig,
     notice: &mut dyn FnMut(Notice),
 ) -> Result<Running, EngineError> {
-    let engine = open(world, identity, config, notice)?;
+    start_mirrored(world, identity, config, None, notice)
+}
+
+/// The same, with a second copy of the logs in the folder `mirror` of another disk: what only that
+/// one still has is taken back first.
+pub fn start_mirrored(
+    world: &World,
+    identity: &Identity,
+    config: EngineConfig,
+    mirror: Option<&Path>,
+    notice: &mut dyn FnMut(Notice),
+) -> Result<Running, EngineError> {
+    let mut engine = open_beside(world, identity, config, mirror, notice)?;
+    if let Some(place) = mirror {
+        let sources = engine.store.logs.sources(identity.dir());
+        let mirror = Mirror::start(world, identity.dir(), place, sources);
+        engine.mirror = Some(mirror.map_err(EngineError::Thread)?);
+    }
     let (inputs, queue) = mpsc::channel(QUEUE);
     let handle = Handle {
         inputs,
         facts: engine.tell.subscribe(),
+        mirror: engine.mirror.as_ref().map(Mirror::facts),
         journal: engine.store.logs.journal.id(),
         data_key: engine.store.logs.journal_key.clone(),
     };
@@ -117,6 +139,16 @@ pub fn open(
     world: &World,
     identity: &Identity,
     config: EngineConfig,
+    notice: &mut dyn FnMut(Notice),
+) -> Result<Engine, EngineError> {
+    open_beside(world, identity, config, None, notice)
+}
+
+fn open_beside(
+    world: &World,
+    identity: &Identity,
+    config: EngineConfig,
+    mirror: Option<&Path>,
     notice: &mut dyn FnMut(Notice),
 ) -> Result<Engine, EngineError> {
     let dir = identity.dir();
@@ -133,6 +165,9 @@ pub fn open(
     let (mut logs, torn) = Logs::open(world, identity, known)?;
     for torn in torn {
         notice(Notice::Torn(torn));
+    }
+    if let Some(place) = mirror {
+        logs.take_back(world, dir, place)?.into_iter().for_each(|r| notice(Notice::Restored(r)));
     }
     let view = believed(&mut logs, opened, &place, notice)?;
     let mut rows = Rows::new(view)?;

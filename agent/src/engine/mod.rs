@@ -37,7 +37,9 @@ pub use handle::{
     Change, Enrolled, Facts, Found, Handle, HeldEntry, Listed, Opened, Prepared, Refused, Run,
 };
 pub use input::Input;
-pub use life::{EngineConfig, Notice, Running, VIEW_CACHE_BYTES, discard_view, open, start};
+pub use life::{
+    EngineConfig, Notice, Running, VIEW_CACHE_BYTES, discard_view, open, start, start_mirrored,
+};
 pub use tally::{Arrival, Hours, MS_PER_HOUR, OTHERS, Workstations};
 pub use turn::Engine;
 

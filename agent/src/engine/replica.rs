@@ -20,6 +20,7 @@ use super::birth::{ids, inboxes, journals};
 use super::item;
 use crate::journal::{JournalError, Log, Torn, log_dir};
 use crate::keystore::Identity;
+use crate::mirror::{self, Restored};
 use crate::seam::World;
 use crate::view::{Meta, Place};
 
@@ -75,6 +76,33 @@ impl Logs {
         let (journal_key, office) = unlock(&mut journal, &journals(dir), identity)?;
         let (inbox_key, _) = unlock(&mut inbox, &inboxes(dir), identity)?;
         Ok(Self { office, journal, inbox, journal_key, inbox_key })
+    }
+
+    /// Both logs, for whoever copies them.
+    pub(super) fn sources(&self, dir: &Path) -> mirror::Sources {
+        let source = |log: &Log, purpose, folder| mirror::Source {
+            purpose,
+            folder,
+            id: log.id(),
+            end: log.head(),
+        };
+        [
+            source(&self.journal, Purpose::Journal, journals(dir)),
+            source(&self.inbox, Purpose::Inbox, inboxes(dir)),
+        ]
+    }
+
+    /// Takes back what only the mirror at `place` still has.
+    pub(super) fn take_back(
+        &mut self,
+        world: &World,
+        dir: &Path,
+        place: &Path,
+    ) -> Result<Vec<Restored>, JournalError> {
+        let [journal, inbox] = self.sources(dir);
+        let journal = mirror::restore(&world.disk, place, &journal, &mut self.journal)?;
+        let inbox = mirror::restore(&world.disk, place, &inbox, &mut self.inbox)?;
+        Ok(journal.into_iter().chain(inbox).collect())
     }
 
     /// What an empty view of these logs says of itself.

@@ -24,6 +24,7 @@ use super::receipts::Receipts;
 use super::store::Store;
 use super::tally::Arrival;
 use crate::journal::AppendError;
+use crate::mirror::Mirror;
 use crate::seam::World;
 use crate::view::Row;
 
@@ -44,6 +45,7 @@ pub struct Engine {
     pub(super) facts: Facts,
     pub(super) tell: watch::Sender<Arc<Facts>>,
     pub(super) packer: Packer,
+    pub(super) mirror: Option<Mirror>,
     gauge: Gauge,
     disk_asked_ns: u64,
     /// When it was tried last to leave memory.
@@ -78,6 +80,7 @@ impl Engine {
             facts,
             tell,
             packer: Packer::new(),
+            mirror: None,
             gauge: Gauge::default(),
             disk_asked_ns: 0,
             left_memory_ns: 0,
@@ -116,6 +119,9 @@ impl Engine {
             self.facts.closed = Some(Refused::Poisoned);
             let _ = self.tell.send_replace(Arc::new(self.facts.clone()));
             return Err(e);
+        }
+        if let Some(mirror) = &mut self.mirror {
+            mirror.wait();
         }
         answers.send();
         self.facts.turns += 1;
@@ -354,9 +360,13 @@ impl Engine {
             if log.pending_bytes() == 0 {
                 continue;
             }
+            let turn = self.mirror.is_some().then(|| log.pending());
             let before_ns = self.world.clock.mono_ns();
             log.commit().map_err(EngineError::Poisoned)?;
             self.gauge.synced(self.world.clock.mono_ns().saturating_sub(before_ns));
+            if let (Some(mirror), Some(turn)) = (&self.mirror, turn) {
+                mirror.offer(log.purpose(), turn);
+            }
         }
         Ok(())
     }

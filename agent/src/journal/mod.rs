@@ -22,7 +22,7 @@ pub use recover::Torn;
 pub use segment::SEGMENT_BYTES;
 pub use verify::{Damage, Verified, verify};
 pub use walk::{Step, Walk};
-pub use writer::{AppendError, FULL_BELOW_BYTES, Log, RESERVE_BYTES};
+pub use writer::{AppendError, ExtendError, FULL_BELOW_BYTES, Log, RESERVE_BYTES};
 
 use crate::seam::Disk;
 

@@ -9,10 +9,13 @@ use wasl_protocol::entry::{self, Genesis};
 use wasl_protocol::frame::Sealed;
 use wasl_protocol::id::{JournalId, Position};
 use wasl_protocol::record::VersionVector;
+use wasl_protocol::units::Seq;
 
 use super::index::{Indexes, Marks};
+use super::reader::Stretch;
 use super::recover::{self, Torn};
 use super::segment::{self, HEADER_BYTES, Header, SEGMENT_BYTES};
+use super::walk::Walk;
 use super::{JournalError, io_error, log_dir, refuse_lost};
 use crate::seam::{Disk, DiskFile, lacks_descriptors};
 
@@ -58,6 +61,17 @@ pub enum AppendError {
     /// The disk failed: the log is poisoned.
     #[error("the log's disk failed: {0}")]
     Failed(io::Error),
+}
+
+/// Frames of another copy that were not appended.
+#[derive(Debug, thiserror::Error)]
+pub enum ExtendError {
+    /// They do not continue this log.
+    #[error("what follows entry {0} is of another history")]
+    Chain(Seq),
+    /// The disk.
+    #[error(transparent)]
+    Append(#[from] AppendError),
 }
 
 impl Log {
@@ -147,6 +161,11 @@ impl Log {
         self.id
     }
 
+    /// What the log is for.
+    pub fn purpose(&self) -> entry::Log {
+        self.purpose
+    }
+
     /// Where the log ends on disk.
     pub fn head(&self) -> Position {
         self.tail.at
@@ -181,10 +200,45 @@ impl Log {
             self.next_segment()?;
             self.tail.pending = frame;
         }
+        self.linked(after);
+        Ok(after)
+    }
+
+    /// Appends frames of this same log that another copy of it holds, up to the entry `upto`; they
+    /// are durable after the next [`Self::commit`]. Answers where the log will end then.
+    ///
+    /// # Errors
+    /// If a frame does not continue the chain: those before it are appended.
+    pub fn extend(&mut self, frames: &[u8], upto: Seq) -> Result<Position, ExtendError> {
+        self.refuse_poisoned().map_err(AppendError::Failed)?;
+        let mut walk = Walk::new(frames, 0, self.tail.next);
+        while self.tail.next.seq < upto
+            && let Some(step) = walk.next()
+        {
+            let bytes = step.frame.bytes();
+            if self.tail.offset + self.tail.pending.len() + bytes.len() > SEGMENT_BYTES {
+                self.next_segment()?;
+            }
+            self.tail.pending.extend_from_slice(bytes);
+            self.linked(step.after);
+        }
+        let at = self.tail.next;
+        if at.seq < upto && walk.offset() < frames.len() {
+            return Err(ExtendError::Chain(at.seq));
+        }
+        Ok(at)
+    }
+
+    fn linked(&mut self, after: Position) {
         self.tail.next = after;
         let end = self.tail.offset + self.tail.pending.len();
         self.tail.marks.passed(end, after);
-        Ok(after)
+    }
+
+    /// What the next [`Self::commit`] will make durable, for another copy of this log.
+    pub fn pending(&self) -> Stretch {
+        let Tail { at: after, next: last, .. } = self.tail;
+        Stretch { after, frames: self.tail.pending.clone(), last }
     }
 
     /// Makes everything that was appended durable: one write and one sync.

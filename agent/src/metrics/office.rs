@@ -174,6 +174,16 @@ fn journal(told: &Told<'_>) -> Vec<Family> {
             "When the journal's disk will be full at its pace; not a number while it does not grow.",
             journal.fill_eta_s.map(|eta| moment(told.status.as_of).0 + Figure::from(eta).0),
         ),
+        Family::gauge(
+            "wasl_mirror_entries_behind",
+            "Entries of the journal that the mirror lacks; not a number where none is kept.",
+            journal.mirror.as_ref().map(|mirror| mirror.behind),
+        ),
+        Family::gauge(
+            "wasl_mirror_level_timestamp_seconds",
+            "When the mirror last had everything.",
+            journal.mirror.as_ref().and_then(|mirror| mirror.level_at).map(moment),
+        ),
         Family::gauge("wasl_records", "Records at this office.", records.total),
         Family::gauge("wasl_conflicts", "Records in conflict.", records.conflicts),
         Family::gauge(

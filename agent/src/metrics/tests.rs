@@ -25,7 +25,8 @@ const STATUS: &str = r#"{
   "records": {"total": 8, "conflicts": 1, "read_only": 1},
   "journal": {"bytes": 4194304, "free_bytes": 1000, "fill_eta_s": 3600, "fsync_p99_ms": 1.5,
     "last_verify": {"at": "2026-01-01T00:00:00Z", "result": "ok"}, "read_only": false,
-    "mirror": null},
+    "mirror": {"place": "/media/stick/wasl", "level": false, "behind": 3,
+      "level_at": "2026-01-01T00:00:00Z", "trouble": "its disk is full"}},
   "config": {"running": 3, "desired": 4, "state": "rolled_back", "last_attempt":
     {"serial": 4, "phase": "rolled_back", "code": "gate", "message": "m",
      "at": "2026-01-01T00:00:00Z"}},

@@ -3,7 +3,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 /// Files and folders. Whatever is made is readable by its owner only.
@@ -38,6 +38,11 @@ pub trait Disk: Send + Sync {
     /// How many bytes can still be written into new files on the disk that holds `path`: none where
     /// it has room for bytes and not for one more file.
     fn free_bytes(&self, path: &Path) -> io::Result<u64>;
+
+    /// Which device holds `path`: another number, another disk. Not every disk can tell.
+    fn device(&self, _path: &Path) -> io::Result<u64> {
+        Err(ErrorKind::Unsupported.into())
+    }
 
     /// Which run of the machine this is: what was written in another one may not be there.
     fn boot_id(&self) -> io::Result<String>;
@@ -159,6 +164,10 @@ impl Disk for RealDisk {
             return Ok(0);
         }
         Ok(found.f_bavail.saturating_mul(found.f_frsize))
+    }
+
+    fn device(&self, path: &Path) -> io::Result<u64> {
+        Ok(fs::metadata(path)?.dev())
     }
 
     fn boot_id(&self) -> io::Result<String> {

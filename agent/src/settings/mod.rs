@@ -67,6 +67,8 @@ pub struct MachineSettings {
     /// Keep the metrics in this file, for `node_exporter`'s textfile collector; absolute, and its
     /// name ends in `.prom`.
     pub metrics_textfile: Option<PathBuf>,
+    /// Keep a second copy of the logs in this folder of another disk; absolute.
+    pub mirror: Option<PathBuf>,
 }
 
 /// `[view]`: the view of the records.
@@ -87,6 +89,7 @@ impl Default for ViewSettings {
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct MachineFile {
+    mirror: Option<PathBuf>,
     view: ViewSettings,
     intake: MachineIntake,
     metrics: MachineMetrics,
@@ -127,10 +130,12 @@ impl MachineSettings {
             view: file.view,
             intake_http: file.intake.http,
             metrics_textfile: file.metrics.textfile,
+            mirror: file.mirror,
         };
         within("view.cache_mib", machine.view.cache_mib, 16, 1024)?;
         machine.intake_http.map_or(Ok(()), |addr| loopback("intake.http", addr))?;
         machine.metrics_textfile.as_deref().map_or(Ok(()), textfile)?;
+        machine.mirror.as_deref().map_or(Ok(()), mirror)?;
         Ok(machine)
     }
 }
@@ -156,6 +161,15 @@ fn textfile(path: &Path) -> Result<(), SettingsError> {
     let want = "it must be an absolute path that ends in .prom".to_owned();
     let value = path.display().to_string();
     Err(SettingsError::NotAllowed { key: "metrics.textfile", value, want })
+}
+
+/// A relative path would be another folder for each way of starting the daemon.
+fn mirror(path: &Path) -> Result<(), SettingsError> {
+    if path.is_absolute() {
+        return Ok(());
+    }
+    let want = "it must be an absolute path, such as /media/stick/wasl".to_owned();
+    Err(SettingsError::NotAllowed { key: "mirror", value: path.display().to_string(), want })
 }
 
 fn within(key: &'static str, value: u64, least: u64, most: u64) -> Result<(), SettingsError> {
@@ -224,6 +238,14 @@ mod tests {
             let e = parse(&format!("[metrics]\ntextfile = \"{path}\"\n")).unwrap_err();
             assert!(e.starts_with("metrics.textfile: ") && e.contains(".prom"), "{e}");
         }
+    }
+
+    #[test]
+    fn a_mirror_is_named_by_an_absolute_path() {
+        let machine = parse("mirror = \"/media/stick/wasl\"\n[view]\ncache_mib = 64\n").unwrap();
+        assert_eq!(machine.mirror.as_deref(), Some(Path::new("/media/stick/wasl")));
+        let e = parse("mirror = \"stick\"\n").unwrap_err();
+        assert!(e.starts_with("mirror: stick is not allowed"), "{e}");
     }
 
     #[test]

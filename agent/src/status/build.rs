@@ -6,13 +6,13 @@ use wasl_protocol::units::{Seq, UnixMs};
 
 use super::document::{
     AgentStatus, ClockStatus, ConfigStatus, IdentityStatus, JournalStatus, LinkStatus,
-    OfficeStatus, Overall, RecordsStatus, Severity, Status, SyncStatus, Thresholds, Verified,
-    Warning, timestamp,
+    MirrorStatus, OfficeStatus, Overall, RecordsStatus, Severity, Status, SyncStatus, Thresholds,
+    Verified, Warning, timestamp,
 };
 use super::warnings::{S_PER_DAY, WARMUP_MS, warnings, worked_s};
 use crate::config::{ConfigFacts, InForce};
 use crate::engine::{Facts, Refused};
-use crate::facts::{HttpFacts, LinkFacts, LinkPhase, clock_trust, config_word};
+use crate::facts::{HttpFacts, LinkFacts, LinkPhase, MirrorFacts, clock_trust, config_word};
 
 /// What does not change while a daemon runs.
 #[derive(Clone, Debug)]
@@ -38,6 +38,8 @@ pub struct Told<'a> {
     pub in_force: &'a InForce,
     /// By intake, of HTTP.
     pub http: &'a HttpFacts,
+    /// By the mirror, where there is one.
+    pub mirror: Option<&'a MirrorFacts>,
     /// What the last verification of the journals found.
     pub verified: Option<&'a Verified>,
     /// By the clocks.
@@ -89,7 +91,7 @@ pub fn build(known: &Known, told: &Told<'_>) -> Status {
             fsync_p99_ms: facts.fsync_p99_ms,
             last_verify: told.verified.cloned(),
             read_only: failed,
-            mirror: None,
+            mirror: mirror(told),
         },
         config: config_status(told),
         identity: known.identity.clone(),
@@ -175,6 +177,24 @@ fn sync_status(told: &Told<'_>) -> SyncStatus {
         level_at: link.level_at.map(timestamp),
         level_kicks: link.level_kicks,
     }
+}
+
+/// How many entries of the journal the mirror lacks.
+pub(super) fn mirror_lacks(told: &Told<'_>, mirror: &MirrorFacts) -> u64 {
+    let head = told.facts.journals.last().map_or(Seq(0), |(_, at)| at.seq);
+    head.0.saturating_sub(mirror.entries.0)
+}
+
+fn mirror(told: &Told<'_>) -> Option<MirrorStatus> {
+    let mirror = told.mirror?;
+    let behind = mirror_lacks(told, mirror);
+    Some(MirrorStatus {
+        place: mirror.place.display().to_string(),
+        level: behind == 0 && mirror.trouble.is_none(),
+        behind,
+        level_at: mirror.level_at.map(timestamp),
+        trouble: mirror.trouble.as_ref().map(|(why, _)| why.clone()),
+    })
 }
 
 fn config_status(told: &Told<'_>) -> ConfigStatus {

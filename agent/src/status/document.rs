@@ -209,7 +209,22 @@ pub struct JournalStatus {
     /// Has a write failed, so that nothing more is written?
     pub read_only: bool,
     /// The second copy, where one is kept.
-    pub mirror: Option<String>,
+    pub mirror: Option<MirrorStatus>,
+}
+
+/// The second copy of the logs.
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
+pub struct MirrorStatus {
+    /// The folder it is kept in.
+    pub place: String,
+    /// Has it everything?
+    pub level: bool,
+    /// How many entries of the journal it lacks.
+    pub behind: u64,
+    /// When it last had everything; null before that.
+    pub level_at: Option<Timestamp>,
+    /// Why it takes nothing now.
+    pub trouble: Option<String>,
 }
 
 /// A verification of the journal.

@@ -15,7 +15,7 @@ use super::since::FirstSeen;
 use super::trend::Trend;
 use crate::config::{ConfigFacts, InForce};
 use crate::engine::Facts;
-use crate::facts::{HttpFacts, LinkState};
+use crate::facts::{HttpFacts, LinkState, MirrorState};
 use crate::seam::World;
 
 /// The ends of what the other rooms tell.
@@ -31,6 +31,8 @@ pub struct Sources {
     pub in_force: watch::Receiver<Arc<InForce>>,
     /// What intake tells of HTTP.
     pub http: watch::Receiver<HttpFacts>,
+    /// What the mirror tells, where there is one.
+    pub mirror: Option<MirrorState>,
 }
 
 /// Tells how the office is, from what the others tell.
@@ -57,11 +59,12 @@ impl Reporter {
 
     /// The document as of now.
     pub fn status(&self) -> Status {
-        let Sources { facts, link, config, in_force, http } = &self.sources;
+        let Sources { facts, link, config, in_force, http, mirror } = &self.sources;
         let (facts, mut link) = (facts.borrow().clone(), link.borrow().clone());
         self.heard.lock().unwrap_or_else(PoisonError::into_inner).fill(&mut link);
         let (config, in_force) = (config.borrow().clone(), in_force.borrow().clone());
         let http = http.borrow().clone();
+        let mirror = mirror.as_ref().map(|mirror| mirror.borrow().clone());
         let verified = last_verified(&self.dir);
         let mono = self.world.clock.mono();
         let clocks = {
@@ -79,6 +82,7 @@ impl Reporter {
             config: &config,
             in_force: &in_force,
             http: &http,
+            mirror: mirror.as_ref(),
             verified: verified.as_ref(),
             clocks,
         };

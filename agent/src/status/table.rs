@@ -49,7 +49,7 @@ pub fn table(status: &Status, look: Look) -> String {
         ("Link", link(&status.link, now)),
         ("Sync", sync(status, now)),
         ("Records", records(status)),
-        ("Journal", journal(status)),
+        ("Journal", journal(status, now)),
         ("Config", config(&status.config, now)),
         ("Clock", clock(&status.clock, &status.link, now)),
     ] {
@@ -190,11 +190,20 @@ fn records(status: &Status) -> String {
     format!("{}, {} in conflict", thousands(r.total), thousands(r.conflicts))
 }
 
-fn journal(status: &Status) -> String {
+fn journal(status: &Status, now: Timestamp) -> String {
     let j = &status.journal;
     let fill = j.fill_eta_s.map_or(String::new(), |s| format!(" (full in {})", ago(s)));
+    let mirror = match &j.mirror {
+        None => String::new(),
+        Some(mirror) if mirror.level => "; mirror level".to_owned(),
+        Some(mirror) => {
+            let since =
+                mirror.level_at.map_or(String::new(), |at| format!(" for {}", age(at, now)));
+            format!("; mirror behind by {}{since}", thousands(mirror.behind))
+        }
+    };
     format!(
-        "{}, {} free{fill}, slowest syncs {:.1} ms",
+        "{}, {} free{fill}, slowest syncs {:.1} ms{mirror}",
         bytes(j.bytes),
         bytes(j.free_bytes),
         j.fsync_p99_ms

@@ -6,7 +6,7 @@ use super::document::timestamp;
 use super::*;
 use crate::config::{ConfigFacts, InForce};
 use crate::engine::{Facts, Refused};
-use crate::facts::{HttpFacts, LinkError, LinkFacts, LinkPhase};
+use crate::facts::{HttpFacts, LinkError, LinkFacts, LinkPhase, MirrorFacts};
 use crate::settings::Tighten;
 
 mod config; // what is wrong with the config
@@ -28,6 +28,7 @@ struct World {
     config: ConfigFacts,
     in_force: InForce,
     http: HttpFacts,
+    mirror: Option<MirrorFacts>,
     fill_eta_s: Option<u64>,
     verified: Option<Verified>,
     up_ms: u64,
@@ -79,7 +80,8 @@ fn well() -> World {
         ConfigFacts { state: stood(7), desired: Some(Serial(7)), ..ConfigFacts::default() };
     let http = HttpFacts::default();
     let (fill_eta_s, verified, up_ms) = (None, None, 50 * 3_600_000);
-    World { known, facts, link, config, in_force, http, fill_eta_s, verified, up_ms }
+    let mirror = None;
+    World { known, facts, link, config, in_force, http, mirror, fill_eta_s, verified, up_ms }
 }
 
 /// Where an office is whose edition has stood.
@@ -98,9 +100,9 @@ fn step(serial: u64, phase: Phase) -> Step {
 fn status(world: &World) -> Status {
     let (fill_eta_s, up_ms) = (world.fill_eta_s, world.up_ms);
     let clocks = Clocks { now: NOW, fill_eta_s, sync_eta_s: Some(0), up_ms };
-    let World { known, facts, link, config, in_force, http, verified, .. } = world;
-    let verified = verified.as_ref();
-    build(known, &Told { facts, link, config, in_force, http, verified, clocks })
+    let World { known, facts, link, config, in_force, http, mirror, verified, .. } = world;
+    let (verified, mirror) = (verified.as_ref(), mirror.as_ref());
+    build(known, &Told { facts, link, config, in_force, http, mirror, verified, clocks })
 }
 
 /// The codes and severities of what is wrong once `harm` is done to a well office.
@@ -195,6 +197,31 @@ fn closed_intake_a_fork_and_a_refusal_are_critical_at_once() {
     world.facts.closed = Some(Refused::Poisoned);
     let status = status(&world);
     assert!(!status.safe_to_power_off && !status.intake_open && status.journal.read_only);
+}
+
+#[test]
+fn a_mirror_that_takes_nothing_is_told_at_once_and_one_that_is_late_after_a_minute() {
+    let mirror = |entries, level_ago_ms, why: Option<&str>| MirrorFacts {
+        place: "/media/stick/wasl".into(),
+        entries: Seq(entries),
+        level_at: Some(before(level_ago_ms)),
+        trouble: why.map(|why| (why.to_owned(), before(5 * S))),
+    };
+    for (mirror, told) in [
+        (mirror(1345, HOUR, None), false),
+        (mirror(1340, 50 * S, None), false),
+        (mirror(1340, 70 * S, None), true),
+        (mirror(1345, 0, Some("its disk is full")), true),
+    ] {
+        let want = if told { only("mirror", Severity::Warn) } else { vec![] };
+        let behind = 1345 - mirror.entries.0;
+        let mut world = well();
+        world.mirror = Some(mirror);
+        let status = status(&world);
+        assert_eq!(wrong(|w| w.mirror = world.mirror.clone()), want);
+        let shown = status.journal.mirror.unwrap();
+        assert_eq!((shown.behind, shown.level), (behind, behind == 0 && shown.trouble.is_none()));
+    }
 }
 
 #[test]

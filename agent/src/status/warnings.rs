@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use wasl_protocol::units::UnixMs;
 
-use super::build::{Known, Told};
+use super::build::{Known, Told, mirror_lacks};
 use super::codes::{self, Code};
 use super::config::{config_held, config_rolled_back, config_safe, config_stale};
 use super::document::{Severity, Verified, Warning, timestamp};
@@ -36,6 +36,7 @@ pub(super) fn warnings(known: &Known, told: &Told<'_>) -> Vec<Warning> {
         config_rolled_back(told),
         config_held(told),
         http_closed(told),
+        mirror(told),
         held(facts),
         refused_entries(facts),
         newer(facts),
@@ -197,6 +198,25 @@ fn http_closed(told: &Told<'_>) -> Option<Found> {
     let why = told.http.why.as_deref().unwrap_or("not tried yet");
     let text = format!("{at}: {why}; enrolling over the socket goes on, and it is tried again");
     Some(Found::new(&codes::HTTP_CLOSED, Severity::Warn, text))
+}
+
+/// How long a mirror may be behind before that is told, in milliseconds: a burst is copied sooner.
+const MIRROR_BEHIND_MS: i64 = 60_000;
+
+fn mirror(told: &Told<'_>) -> Option<Found> {
+    let mirror = told.mirror?;
+    let lacks = mirror_lacks(told, mirror);
+    let found = |why: &str| {
+        let text = format!("{why}; it lacks {lacks} entries, and enrolling goes on");
+        Found::new(&codes::MIRROR, Severity::Warn, text)
+    };
+    if let Some((why, since)) = &mirror.trouble {
+        return Some(found(why).since(*since));
+    }
+    let started_at = told.clocks.now.0 - i64::try_from(told.clocks.up_ms).unwrap_or(i64::MAX);
+    let level_at = mirror.level_at.unwrap_or(UnixMs(started_at));
+    let late = lacks > 0 && told.clocks.now.0 - level_at.0 > MIRROR_BEHIND_MS;
+    late.then(|| found("its disk is slow or does not answer").since(level_at))
 }
 
 fn held(facts: &Facts) -> Option<Found> {

@@ -172,6 +172,15 @@ warnings! {
         depends_on: [],
         by_time: true,
     }
+    /// The second copy is not kept.
+    MIRROR = "mirror", [Warn] {
+        title: "the mirror does not keep up",
+        means: "what was answered lately is on one disk here; enrolling and syncing go on",
+        why: "the other disk is not plugged in, not mounted, full, slow or failing",
+        action: "see to the other disk; it catches up by itself within seconds: `wasl doctor`",
+        depends_on: [],
+        by_time: false,
+    }
     /// HQ holds entries.
     HELD = "held", [Warn] {
         title: "HQ holds entries back",
