@@ -121,6 +121,7 @@ pub fn run(options: Options) -> Result<(), DaemonError> {
         let mirror = options.local.machine.mirror.as_deref();
         engine::start_mirrored(&world, &identity, config, mirror, &mut tell)?
     };
+    engine::scrub(&world, &options.dir, &handle, options.local.machine.mirror.clone())?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)
         .max_blocking_threads(BLOCKING_THREADS)
@@ -143,6 +144,13 @@ fn tell(notice: Notice) {
             torn.after.seq,
             torn.kept.display()
         ),
+        Notice::InboxRenewed { aside } => eprintln!(
+            "the inbox was damaged: HQ sends its news anew; the old one is kept in {}",
+            aside.display()
+        ),
+        Notice::Holes => {
+            eprintln!("entries of the journal cannot be read: `wasl status` says more");
+        }
         Notice::Restored(Restored { log, first, last }) => {
             let log = if log == Purpose::Journal { "journal" } else { "inbox" };
             eprintln!("entries {first} to {last} of the {log} came back from the mirror");

@@ -26,8 +26,8 @@ use crate::receipt::Receipt;
 use crate::record::{Draft, Origin, RecordState, Value, VersionVector};
 use crate::units::{FeedNo, Seq, UnixMs};
 use crate::wire::{
-    Abort, Ack, Assembler, Bye, ByeCode, Entries, Hello, Level, Message, Offer, Report, Standing,
-    States, StatesAck, Welcome,
+    Abort, Ack, Assembler, Bye, ByeCode, Entries, Fetch, Fetched, Hello, Level, Message, Offer,
+    Report, Standing, States, StatesAck, Welcome,
 };
 
 const J: JournalId = JournalId(0x0102_0304_0506_0708);
@@ -256,6 +256,18 @@ fn messages_are_frozen_and_still_read() {
         ("level", Message::Level(Level { report: 5 })),
         ("edition", Message::Edition(Offer { bytes: signed_edition().encode() })),
         ("abort", Message::Abort(Abort::new(Serial(7), &sign_key()))),
+        (
+            "fetch",
+            Message::Fetch(Fetch { journal: JournalId(7), after: Position::start(JournalId(7)) }),
+        ),
+        (
+            "fetched",
+            Message::Fetched(Fetched {
+                journal: JournalId(7),
+                after: Position::start(JournalId(7)),
+                frames: vec![1, 2, 3],
+            }),
+        ),
     ];
     for (name, message) in messages {
         let bytes = message.encode();

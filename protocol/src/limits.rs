@@ -15,6 +15,10 @@ pub const MESSAGE_BYTES: usize = 4 * 1024 * 1024;
 /// The most bytes of frames that one `Entries` message carries, unless a single frame is longer.
 pub const ENTRIES_BYTES: usize = 256 * 1024;
 
+/// The most bytes of frames that one `Fetched` message carries, unless a single frame is longer: a
+/// damaged page of a disk needs less, and a slow link is not kept busy by one that needs none.
+pub const FETCHED_BYTES: usize = 32 * 1024;
+
 /// The most bytes of states that one `States` message carries, unless a single state is longer.
 pub const STATES_BYTES: usize = 256 * 1024;
 
@@ -61,6 +65,7 @@ const _: () = assert!(EDITION_BYTES < MESSAGE_BYTES, "an edition fits a message"
 const _: () = assert!(POSTED_BYTES < PLAIN_BYTES, "a posted record fits an entry");
 const _: () = assert!(PLAIN_BYTES < FRAME_BYTES, "an entry fits a frame");
 const _: () = assert!(FRAME_BYTES + ENTRIES_BYTES < MESSAGE_BYTES, "a frame fits a message");
+const _: () = assert!(FETCHED_BYTES <= ENTRIES_BYTES, "what is fetched fits a message");
 const _: () = assert!(PLAIN_BYTES + STATES_BYTES < MESSAGE_BYTES, "a state fits a message");
 const _: () = assert!(ENTRIES_BYTES as u64 <= ENTRIES_CREDIT_BYTES, "credit lets a message out");
 const _: () = assert!(STATES_BYTES as u64 <= STATES_CREDIT_BYTES, "credit lets a message out");

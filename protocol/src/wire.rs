@@ -191,6 +191,27 @@ pub struct Level {
     pub report: u64,
 }
 
+/// Office to HQ: frames of the office's own journal behind this position are wanted back, to fill a
+/// hole in it. HQ answers with [`Fetched`]; one at a time is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Fetch {
+    /// Which journal: one that Hello named.
+    pub journal: JournalId,
+    /// The position that the first frame continues.
+    pub after: Position,
+}
+
+/// HQ to office: frames as the office sent them once. The chain says whether they are.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Fetched {
+    /// As in [`Fetch`].
+    pub journal: JournalId,
+    /// As in [`Fetch`].
+    pub after: Position,
+    /// The frames, one behind the other; none if HQ has nothing behind that position.
+    pub frames: Vec<u8>,
+}
+
 /// HQ to office: a signed edition of the config, as its author's machine made it.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Offer {
@@ -302,6 +323,10 @@ pub enum Message {
     Edition(Offer),
     /// Tag 11.
     Abort(Abort),
+    /// Tag 12.
+    Fetch(Fetch),
+    /// Tag 13.
+    Fetched(Fetched),
 }
 
 /// Which stream a message travels on.
@@ -342,6 +367,8 @@ impl Message {
             Self::Level(m) => (9, codec::encode(m)),
             Self::Edition(m) => (10, codec::encode(m)),
             Self::Abort(m) => (11, codec::encode(m)),
+            Self::Fetch(m) => (12, codec::encode(m)),
+            Self::Fetched(m) => (13, codec::encode(m)),
         };
         let length = u32::try_from(body.len() + 1).expect("bounded by MESSAGE_BYTES");
         [&length.to_le_bytes(), &[tag][..], &body].concat()
@@ -363,6 +390,8 @@ impl Message {
             9 => Self::Level(codec::decode(body)?),
             10 => Self::Edition(codec::decode(body)?),
             11 => Self::Abort(codec::decode(body)?),
+            12 => Self::Fetch(codec::decode(body)?),
+            13 => Self::Fetched(codec::decode(body)?),
             _ => return Ok(None),
         }))
     }

@@ -1,5 +1,6 @@
 //! Where the two logs of a data dir lie, and their birth.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use wasl_protocol::entry::{Genesis, Log as Purpose};
@@ -10,7 +11,7 @@ use wasl_protocol::keys::DataKey;
 use super::EngineError;
 use crate::journal::{self, JournalError, Log};
 use crate::keystore::Identity;
-use crate::seam::World;
+use crate::seam::{Disk, World};
 
 /// The folder of the journals of a data dir.
 pub fn journals(dir: &Path) -> PathBuf {
@@ -61,6 +62,60 @@ fn one(
         .map_err(EngineError::WrapKey)?;
     Log::create(&world.disk, &folder, id, &genesis)?;
     Ok(id)
+}
+
+/// The mark in the folder of an inbox that is damaged.
+const DAMAGED: &str = "damaged";
+
+/// The file that says that an inbox is damaged.
+pub(super) fn damage_mark(dir: &Path, inbox: JournalId) -> PathBuf {
+    journal::log_dir(&inboxes(dir), inbox).join(DAMAGED)
+}
+
+/// Makes a new, empty inbox where there is none, or only a damaged one, which is kept aside: all
+/// that was in it is HQ's, who sends it again. Answers where the old one is.
+pub(super) fn renew_inbox(world: &World, dir: &Path) -> Result<Option<PathBuf>, JournalError> {
+    let (disk, folder) = (&world.disk, inboxes(dir));
+    let old = match journal::logs_in(&**disk, &folder)?[..] {
+        [id] if !disk.exists(&damage_mark(dir, id)) => {
+            let opened = Log::open_read(disk, &folder, Purpose::Inbox, id);
+            match opened.and_then(|mut log| log.genesis()) {
+                Err(JournalError::Hole { .. }) => Some(id),
+                _ => return Ok(None),
+            }
+        }
+        [id] => Some(id),
+        [] => None,
+        _ => return Ok(None),
+    };
+    let id = journal::only_log_in(&**disk, &journals(dir))?;
+    let mut journal = Log::open_read(disk, &journals(dir), Purpose::Journal, id)?;
+    let readers = journal.genesis()?;
+    let aside = old.map(|old| set_aside(&**disk, &folder, old)).transpose();
+    let aside = aside.map_err(|source| JournalError::Io { path: folder.clone(), source })?;
+    let id = JournalId(world.entropy.random_u64());
+    let data_key = DataKey::new(world.entropy.random());
+    let keys: Vec<_> = readers.keys.iter().map(|key| (key.to, world.entropy.random())).collect();
+    let (office, sign_key) = (readers.office, readers.sign_key);
+    let born_at = world.clock.unix();
+    let genesis = Genesis::new(Purpose::Inbox, office, born_at, sign_key, (&data_key, id), &keys);
+    let genesis = genesis.map_err(|_| JournalError::Hole {
+        path: journals(dir),
+        why: "the journal's first entry names keys that are none",
+    })?;
+    Log::create(disk, &folder, id, &genesis)?;
+    Ok(aside)
+}
+
+/// A start that is cut short behind this finds no inbox, and makes one.
+fn set_aside(disk: &dyn Disk, folder: &Path, old: JournalId) -> io::Result<PathBuf> {
+    let damaged = journal::log_dir(folder, old);
+    let aside = |n: u32| damaged.with_added_extension(format!("damaged-{n}"));
+    let aside = (1..u32::MAX).map(aside).find(|path| !disk.exists(path));
+    let aside = aside.expect("a disk is replaced before that");
+    disk.rename(&damaged, &aside)?;
+    disk.sync_dir(folder)?;
+    Ok(aside)
 }
 
 /// Both logs' ids, journal first.

@@ -77,6 +77,9 @@ pub enum Refused {
     /// HQ sent something of this record that this version cannot read (409).
     #[error("a newer version of Wasl wrote this record: update the agent")]
     ReadOnly,
+    /// The entry is there and cannot be read now: there is a hole in the journal (503).
+    #[error("not done: an entry of this record cannot be read until the journal is mended")]
+    Damaged,
     /// The disk is full: it reopens by itself (503).
     #[error("not stored: the disk is full")]
     DiskFull,
@@ -207,6 +210,15 @@ pub struct Facts {
     pub closed: Option<Refused>,
     /// Set when HQ's chain and ours differ where they should agree.
     pub fork: Option<Seq>,
+    /// The inbox, and where it ends.
+    pub inbox: Option<(JournalId, Position)>,
+    /// Entries of the newest journal that cannot be read: those after the first position of each
+    /// pair, up to the second.
+    pub holes: Vec<(Position, Position)>,
+    /// After which position of which journal frames are lacking, to fill the oldest hole.
+    pub lacks: Option<(JournalId, Position)>,
+    /// Does the inbox hold news that cannot be read? The next start takes it anew.
+    pub inbox_damaged: bool,
     /// Where the config steps in our journal leave this office.
     pub config: ConfigState,
 }
@@ -338,6 +350,17 @@ impl Handle {
     /// Takes in HQ's verified receipt.
     pub async fn acked(&self, ack: Ack, at: UnixMs) -> Result<(), Refused> {
         self.inputs.send(Input::Acked { ack, at }).await.map_err(|_| Refused::Stopped)
+    }
+
+    /// Hands over frames of our own journal that fill a hole in it, from another copy; false if
+    /// they are not what was there.
+    pub async fn mend(
+        &self,
+        journal: JournalId,
+        after: Position,
+        frames: Vec<u8>,
+    ) -> Result<bool, Refused> {
+        self.ask(|answer| Input::Mend { journal, after, frames, answer }).await
     }
 
     /// Notes that HQ's journal and ours differ after `common`: an alarm, and no more syncing of it.

@@ -2,7 +2,7 @@
 
 use tokio::sync::oneshot;
 use wasl_protocol::edition::Step;
-use wasl_protocol::entry::Cursor;
+use wasl_protocol::entry::{Cursor, Log};
 use wasl_protocol::id::{JournalId, Position, RecordId};
 use wasl_protocol::news::SignedNews;
 use wasl_protocol::record::{Act, Origin, RecordState, Value};
@@ -11,6 +11,7 @@ use wasl_protocol::wire::{Ack, Standing};
 
 use super::handle::{Change, Enrolled, Found, HeldEntry, Listed, Opened, Prepared, Refused, Run};
 use super::tally::Hours;
+use crate::journal::Hole;
 
 /// One thing to do in a turn. The answer goes out after the turn's fsync.
 #[derive(Debug)]
@@ -78,6 +79,18 @@ pub enum Input {
         standing: Standing,
         answer: oneshot::Sender<Option<Position>>,
     },
+    /// A look through a whole log has found these, or that there are none.
+    Holes {
+        log: Log,
+        holes: Vec<Hole>,
+        answer: oneshot::Sender<()>,
+    },
+    Mend {
+        journal: JournalId,
+        after: Position,
+        frames: Vec<u8>,
+        answer: oneshot::Sender<bool>,
+    },
     Stop {
         answer: oneshot::Sender<()>,
     },
@@ -89,6 +102,7 @@ impl Input {
         match self {
             Self::Enroll { prepared, .. } => prepared.sealed.frame_bytes(),
             Self::Change { change, .. } => change.sealed.frame_bytes(),
+            Self::Mend { frames, .. } => frames.len(),
             Self::News { news, .. } => news.iter().map(SignedNews::size_bytes).sum(),
             _ => 0,
         }

@@ -13,9 +13,10 @@ use wasl_protocol::keys::VerifyKey;
 
 use super::EngineError;
 use super::answers::refuse;
-use super::birth::{ids, view_dir};
+use super::birth::{damage_mark, ids, renew_inbox, view_dir};
 use super::handle::{Handle, Refused};
 use super::input::Input;
+use super::mending::Mending;
 use super::receipts::Receipts;
 use super::replay::replay;
 use super::replica::{Known, Logs};
@@ -25,7 +26,7 @@ use super::turn::Engine;
 use crate::journal::Torn;
 use crate::keystore::Identity;
 use crate::mirror::{Mirror, Restored};
-use crate::seam::World;
+use crate::seam::{World, replace};
 use crate::view::{Doubt, Meta, Note, Opened, View, ViewError};
 
 /// How many inputs may wait for the engine.
@@ -68,6 +69,14 @@ pub struct EngineConfig {
 pub enum Notice {
     /// The end of a log was torn by a crash: cut, and kept aside.
     Torn(Torn),
+    /// The inbox was damaged: a new one is there, which HQ fills, and the old one is kept aside.
+    InboxRenewed {
+        /// Where the old one is.
+        aside: PathBuf,
+    },
+    /// Entries of the journal cannot be read. They are passed over until they are filled in from
+    /// the mirror or from HQ.
+    Holes,
     /// What this disk had lost was taken back from the mirror: these entries of the journal, or
     /// of the inbox.
     Restored(Restored),
@@ -152,6 +161,9 @@ fn open_beside(
     notice: &mut dyn FnMut(Notice),
 ) -> Result<Engine, EngineError> {
     let dir = identity.dir();
+    if let Some(aside) = renew_inbox(world, dir)? {
+        notice(Notice::InboxRenewed { aside });
+    }
     let (journal, inbox) = ids(world, dir)?;
     let receipts = Receipts::load(world, dir, journal, &config.hq);
     let place = ViewPlace {
@@ -178,11 +190,21 @@ fn open_beside(
             notice(Notice::Folded { done, total });
         }
     })?;
-    Ok(Engine::new(
-        world.clone(),
-        Store { logs, rows, place: Some(place), in_memory: false },
-        receipts,
-    ))
+    if rows.inbox_lacks {
+        let mark = damage_mark(dir, inbox);
+        replace(&*world.disk, &mark, b"")
+            .map_err(|source| EngineError::Io { path: mark, source })?;
+        drop((logs, rows));
+        return open_beside(world, identity, config, mirror, notice);
+    }
+    if rows.lacks {
+        notice(Notice::Holes);
+        crate::view::discard(&place.dir)?; // folded again once the holes are filled
+    }
+    let store = Store { logs, rows, place: Some(place), in_memory: false };
+    let mut engine = Engine::new(world.clone(), store, receipts);
+    engine.mending = Mending::of(dir.to_owned());
+    Ok(engine)
 }
 
 /// How many entries are folded between two notices.
@@ -200,7 +222,8 @@ fn known(
         Opened::Doubted(_) => Meta::empty(journal, inbox),
     };
     let later = |a: Position, b: Option<Position>| b.filter(|b| b.seq > a.seq).unwrap_or(a);
-    Known { journal: Some(later(meta.journal, receipts.stored())), inbox: Some(meta.inbox) }
+    // An inbox that has lost its end is not refused: its cursor is lost with it, and HQ sends again.
+    Known { journal: Some(later(meta.journal, receipts.stored())), inbox: None }
 }
 
 /// The view, if it fits the logs; else an empty one.

@@ -22,6 +22,8 @@ mod receipts; // what HQ says it has
 mod gauge; // figures for status
 mod birth; // where the logs lie, and their birth
 mod life; // start and stop
+mod mending; // holes in the journal, filled
+mod scrub; // looks for them
 mod archive; // the records of a stopped daemon
 
 use std::io;
@@ -40,6 +42,7 @@ pub use input::Input;
 pub use life::{
     EngineConfig, Notice, Running, VIEW_CACHE_BYTES, discard_view, open, start, start_mirrored,
 };
+pub use scrub::scrub;
 pub use tally::{Arrival, Hours, MS_PER_HOUR, OTHERS, Workstations};
 pub use turn::Engine;
 

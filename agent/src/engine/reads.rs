@@ -57,6 +57,8 @@ impl Engine {
             | Input::News { .. }
             | Input::Acked { .. }
             | Input::Forked { .. }
+            | Input::Holes { .. }
+            | Input::Mend { .. }
             | Input::Stop { .. } => {}
         }
         Ok(())
@@ -85,8 +87,11 @@ impl Engine {
         let mut quoted = [&[standing.top], &standing.ladder[..]].concat();
         quoted.sort();
         for position in quoted.into_iter().rev() {
-            if log.position(position.seq)? == Some(position) {
-                return Ok(Some(position));
+            match log.position(position.seq)? {
+                Some(ours) if ours == position => return Ok(Some(position)),
+                // In a hole nobody here knows better; what fills it has to fit the chain.
+                None if position.seq <= log.head().seq => return Ok(Some(position)),
+                _ => {}
             }
         }
         Ok(None)

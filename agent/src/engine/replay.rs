@@ -42,16 +42,21 @@ pub(super) fn replay(
         progress(done, total);
     };
     let (ours, office) = (logs.journal.id(), logs.office.clone());
-    each(&logs.inbox, &logs.inbox_key, meta.inbox, &mut |i, at, item| {
+    let inbox_whole = each(&logs.inbox, &logs.inbox_key, meta.inbox, &mut |i, at, item| {
         rows.inbox_folded(at);
         tally(i, fold(rows, &office, ours, item)?);
         if rows.waiting() >= BATCH { rows.advance() } else { Ok(()) }
     })?;
-    each(&logs.journal, &logs.journal_key, meta.journal, &mut |i, at, item| {
-        rows.journal_folded(at);
-        tally(of_inbox + i, fold(rows, &office, ours, item)?);
-        if rows.waiting() >= BATCH { rows.advance() } else { Ok(()) }
-    })?;
+    let journal_whole =
+        each(&logs.journal, &logs.journal_key, meta.journal, &mut |i, at, item| {
+            rows.journal_folded(at);
+            tally(of_inbox + i, fold(rows, &office, ours, item)?);
+            if rows.waiting() >= BATCH { rows.advance() } else { Ok(()) }
+        })?;
+    rows.inbox_folded(logs.inbox.head());
+    rows.journal_folded(logs.journal.head());
+    rows.inbox_lacks = !inbox_whole;
+    rows.lacks = !journal_whole;
     for left in undecided {
         decide(logs, rows, left)?;
     }
@@ -59,19 +64,20 @@ pub(super) fn replay(
     Ok(total)
 }
 
-/// Calls `f` with each entry after `after`, in order, counted from 1.
+/// Calls `f` with each entry after `after`, in order, counted from 1. False if some cannot be read:
+/// they are passed over.
 fn each(
     log: &Log,
     key: &DataKey,
     after: Position,
     f: &mut dyn FnMut(u64, Position, Item) -> Result<(), crate::view::ViewError>,
-) -> Result<(), EngineError> {
+) -> Result<bool, EngineError> {
     if after.seq >= log.head().seq {
-        return Ok(());
+        return Ok(true);
     }
     let first = log.segment_of(after.seq);
     let count = log.segments();
-    let mut last = after;
+    let (mut last, mut whole) = (after, true);
     thread::scope(|scope| {
         let open = |nth: usize| {
             let (send, receive) = sync_channel(AHEAD);
@@ -88,15 +94,15 @@ fn each(
                     last = at;
                 }
             }
+            let end = log.end_of(segment);
+            if last != end && end.seq >= after.seq {
+                tracing::error!(seq = %last.seq.next(), until = %end.seq, "entries cannot be read");
+                (last, whole) = (end, false);
+            }
         }
         Ok::<(), EngineError>(())
     })?;
-    if last == log.head() {
-        return Ok(());
-    }
-    let path = log.segment_path(log.segment_of(last.seq));
-    let why = "an entry in the middle of the log is damaged";
-    Err(JournalError::Hole { path, why }.into())
+    Ok(whole)
 }
 
 /// Opens the entries of some segments, and hands them over; `None` after each segment.

@@ -31,6 +31,9 @@ pub(super) struct Rows {
     folder: Option<Folder>,
     meta: Meta,
     pub(super) notes: Notes,
+    /// Are entries of the journal, or news in the inbox, not in it because they cannot be read?
+    pub(super) lacks: bool,
+    pub(super) inbox_lacks: bool,
 }
 
 /// For what a row counts in [`Meta`].
@@ -50,7 +53,16 @@ impl Rows {
     pub(super) fn new(view: Box<dyn View>) -> Result<Self, ViewError> {
         let (meta, notes) = (view.meta(), Notes::of(view.notes()?));
         let (fresh, view) = (BTreeMap::new(), Arc::new(view));
-        Ok(Self { view, fresh, folding: None, folder: None, meta, notes })
+        Ok(Self {
+            view,
+            fresh,
+            folding: None,
+            folder: None,
+            meta,
+            notes,
+            lacks: false,
+            inbox_lacks: false,
+        })
     }
 
     /// How far everything is folded, and what there is.
@@ -171,6 +183,9 @@ impl Rows {
     pub(super) fn close(mut self) -> Result<(), ViewError> {
         self.settle()?;
         self.folder = None;
+        if self.lacks || self.inbox_lacks {
+            return Ok(()); // not marked as clean: the next start folds all again
+        }
         let view = Arc::into_inner(self.view).expect("the second thread has ended");
         view.close()
     }

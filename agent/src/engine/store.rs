@@ -80,6 +80,11 @@ impl Store {
     /// (a full disk), into memory until [`Self::leave_memory`]. Everything appended must be committed.
     pub(super) fn heal(&mut self, why: &ViewError) -> Result<(), EngineError> {
         tracing::error!(error = %why, "the view cannot be believed: it is folded again");
+        self.refold()
+    }
+
+    /// Folds everything again. Everything appended must be committed.
+    pub(super) fn refold(&mut self) -> Result<(), EngineError> {
         if self.fold_into_new_store()? {
             return Ok(());
         }
@@ -147,7 +152,9 @@ impl Store {
                     Some(place) => Some(place.tag),
                     None => self.tag(*dot)?,
                 };
-                if tag != Some(value.tag) {
+                // What lies in a hole contradicts nothing.
+                let hidden = tag.is_none() && dot.seq <= next.seq;
+                if tag != Some(value.tag) && !hidden {
                     return Ok(Some(Seq(dot.seq.0.saturating_sub(1))));
                 }
             }

@@ -20,6 +20,7 @@ use super::gauge::Gauge;
 use super::handle::{Change, Enrolled, Facts, Prepared, Refused};
 use super::input::Input;
 use super::item::{Item, OwnEdit};
+use super::mending::Mending;
 use super::receipts::Receipts;
 use super::store::Store;
 use super::tally::Arrival;
@@ -46,6 +47,7 @@ pub struct Engine {
     pub(super) tell: watch::Sender<Arc<Facts>>,
     pub(super) packer: Packer,
     pub(super) mirror: Option<Mirror>,
+    pub(super) mending: Mending,
     gauge: Gauge,
     disk_asked_ns: u64,
     /// When it was tried last to leave memory.
@@ -81,6 +83,7 @@ impl Engine {
             tell,
             packer: Packer::new(),
             mirror: None,
+            mending: Mending::default(),
             gauge: Gauge::default(),
             disk_asked_ns: 0,
             left_memory_ns: 0,
@@ -226,6 +229,13 @@ impl Engine {
             }
             Input::Acked { ack, at } => self.acked(ack, at)?,
             Input::Forked { common } => self.forked(common),
+            Input::Holes { log, holes, answer } => {
+                self.holed(log, holes)?;
+                let _ = answer.send(());
+            }
+            Input::Mend { journal, after, frames, answer } => {
+                let _ = answer.send(self.mend(journal, after, &frames)?);
+            }
             later_on => later.push(later_on),
         }
         Ok(())
@@ -335,7 +345,7 @@ impl Engine {
         }
         let journal = self.store.logs.journal.id();
         let position = self.store.logs.journal.position(opened)?;
-        let position = position.ok_or(EngineError::Unfolded(opened))?;
+        let Some(position) = position else { return Ok(Err(Refused::Damaged)) };
         Ok(Ok(Enrolled { record: new.record, journal, position, duplicate: true }))
     }
 
@@ -389,6 +399,7 @@ impl Engine {
         let facts = &mut self.facts;
         facts.journals.clear();
         facts.journals.push((self.store.logs.journal.id(), head));
+        facts.inbox = Some((self.store.logs.inbox.id(), self.store.logs.inbox.head()));
         facts.stored = stored;
         facts.stable = self.receipts.stable();
         // A receipt counts them too, but a decision of HQ's staff brings no receipt.

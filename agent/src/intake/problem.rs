@@ -129,6 +129,7 @@ impl From<Refused> for Problem {
             Refused::Unknown => (StatusCode::NOT_FOUND, "not-found", "Not found"),
             Refused::Stale(_) => (StatusCode::PRECONDITION_FAILED, "stale", "Read it again"),
             Refused::ReadOnly => (StatusCode::CONFLICT, "read-only", "Read only here"),
+            Refused::Damaged => (StatusCode::SERVICE_UNAVAILABLE, "damaged", "Not done"),
             Refused::DiskFull => (StatusCode::SERVICE_UNAVAILABLE, "disk-full", "Not stored"),
             Refused::Poisoned => (StatusCode::SERVICE_UNAVAILABLE, "disk-failed", "Not stored"),
             Refused::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy", "Not stored"),

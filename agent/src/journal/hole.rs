@@ -3,7 +3,7 @@
 //! The chain says what is right: whatever leads from the last good position before a hole to the
 //! known one behind it is what was there. Nothing is thrown away: a damaged file is kept aside.
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -29,8 +29,8 @@ pub struct Hole {
 }
 
 impl Hole {
-    /// Does it touch the segment that is number `count`, or one behind it?
-    pub(super) fn reaches(&self, count: usize) -> bool {
+    /// Does it touch the last of `count` segments?
+    pub fn reaches(&self, count: usize) -> bool {
         self.last >= count as u64
     }
 }
@@ -143,6 +143,11 @@ impl Mender {
             .filter(|h| (h.log, h.id, h.ordinal) == (log, id, hole.first));
         mender.begin(known.filter(|h| h.before.seq <= hole.after.seq).unwrap_or(header));
         mender.use_local()?;
+        if mender.at.seq == hole.until.seq && mender.at != hole.until {
+            // A chain that is whole, and leads elsewhere: somebody wrote it.
+            mender.local.clear();
+            mender.begin(Header { before: hole.after, ..header });
+        }
         Ok(mender)
     }
 
@@ -264,12 +269,15 @@ fn mended(path: &Path) -> PathBuf {
     path.with_added_extension("mended")
 }
 
+/// Is what was to be read gone? A disk that cannot read a place has lost what was there.
+pub(super) fn is_lost(e: &io::Error) -> bool {
+    e.kind() == ErrorKind::NotFound || e.raw_os_error() == Some(EIO)
+}
+
 /// A file's content; nothing if it is not there.
 fn content(disk: &dyn Disk, path: &Path) -> Result<Vec<u8>, JournalError> {
     match read_whole(disk, path) {
-        Err(e) if e.kind() == ErrorKind::NotFound => Ok(Vec::new()),
-        // A disk that cannot read a place has lost what was there.
-        Err(e) if e.raw_os_error() == Some(EIO) => Ok(Vec::new()),
+        Err(e) if is_lost(&e) => Ok(Vec::new()),
         read => read.map_err(io_error(path)),
     }
 }

@@ -3,6 +3,7 @@
 //! A log only links, writes and syncs frames that others have sealed, and reads them back. It knows
 //! nothing of records, of keys, or of who asks.
 
+mod hole; // damage in the middle: found, and filled again
 mod index; // from a sequence number to a place
 mod reader; // read back
 mod recover; // what a crash left behind
@@ -17,6 +18,7 @@ use std::path::{Path, PathBuf};
 use wasl_protocol::id::{JournalId, Position};
 use wasl_protocol::units::Seq;
 
+pub use hole::{Hole, MendError, Mender, holes};
 pub use reader::{Loaded, Stretch};
 pub use recover::Torn;
 pub use segment::SEGMENT_BYTES;

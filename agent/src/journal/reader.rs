@@ -7,6 +7,7 @@ use wasl_protocol::frame::Frame;
 use wasl_protocol::id::Position;
 use wasl_protocol::units::Seq;
 
+use super::hole::is_lost;
 use super::index::{Mark, Marks};
 use super::segment::{self, HEADER_BYTES, SEGMENT_BYTES};
 use super::walk::{Step, Walk};
@@ -130,6 +131,11 @@ impl Log {
         self.before.len()
     }
 
+    /// Where the log stands behind a segment.
+    pub fn end_of(&self, segment: usize) -> Position {
+        self.before.get(segment + 1).copied().unwrap_or(self.tail.at)
+    }
+
     /// The file of a segment.
     pub fn segment_path(&self, segment: usize) -> PathBuf {
         segment::path(&self.dir, segment as u64 + 1)
@@ -187,9 +193,10 @@ impl Log {
         let read = if last {
             self.tail.file.read_at(&mut bytes, offset as u64)
         } else {
-            let file = self.disk.open_read(&path).map_err(io_error(&path))?;
-            file.read_at(&mut bytes, offset as u64)
+            self.disk.open_read(&path).and_then(|file| file.read_at(&mut bytes, offset as u64))
         };
+        // A file that is gone, or that the disk cannot read, is a hole, and no end of reading.
+        let read = read.or_else(|e| if is_lost(&e) { Ok(0) } else { Err(e) });
         bytes.truncate(read.map_err(io_error(&path))?);
         Ok(bytes)
     }

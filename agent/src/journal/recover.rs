@@ -7,8 +7,10 @@
 use std::path::{Path, PathBuf};
 
 use wasl_protocol::entry;
+use wasl_protocol::frame::Frame;
 use wasl_protocol::id::{JournalId, Position};
 
+use super::hole::is_lost;
 use super::index::Marks;
 use super::segment::{self, HEADER_BYTES, Header, SEGMENT_BYTES};
 use super::walk::{Walk, used};
@@ -26,8 +28,16 @@ pub struct Torn {
     pub after: Position,
 }
 
+/// What lies behind damage in the last segment, where a known position makes it certain.
+pub(super) struct Beyond {
+    known: Position,
+    frames: Vec<u8>,
+}
+
 /// A log's segments as they lie on disk.
 pub(super) struct Found {
+    log: entry::Log,
+    id: JournalId,
     /// Where the log stands before each segment.
     pub(super) before: Vec<Position>,
     /// The last segment's content, up to where it ends.
@@ -53,22 +63,19 @@ pub(super) fn look(
     let mut unborn = None;
     let names = disk.list(dir).map_err(io_error(dir))?;
     let ordinals: Vec<u64> = names.iter().filter_map(|name| segment::ordinal(name)).collect();
-    for (i, ordinal) in (1..).zip(&ordinals) {
+    let count = ordinals.iter().max().copied().unwrap_or(0);
+    for i in 1..=count {
         let path = segment::path(dir, i);
-        if *ordinal != i {
-            return Err(hole(&path, "the segment is missing"));
-        }
         let header = read_header(disk, &path)?.filter(|header| {
             let at = before.last().map_or(Position::start(id), |last: &Position| *last);
-            let grows = if i == 1 { header.before == at } else { header.before.seq > at.seq };
+            let grows = if i == 1 { header.before == at } else { header.before.seq >= at.seq };
             (header.log, header.id, header.ordinal, grows) == (log, id, i, true)
         });
         match header {
             Some(header) => before.push(header.before),
-            None if i > 1 && i == ordinals.len() as u64 && is_unborn(disk, &path)? => {
-                unborn = Some(path);
-            }
-            None => return Err(hole(&path, "the segment's header is damaged")),
+            None if i > 1 && i == count && is_unborn(disk, &path)? => unborn = Some(path),
+            // A hole: found by a look through everything, and filled from another copy.
+            None => before.push(end_of(disk, dir, id, &before)?),
         }
     }
     let Some(last) = before.last().copied() else {
@@ -76,19 +83,85 @@ pub(super) fn look(
     };
     let path = segment::path(dir, before.len() as u64);
     let mut bytes = read_whole(disk, &path).map_err(io_error(&path))?;
+    let header = Header { log, id, ordinal: before.len() as u64, before: last };
+    let written = Header::decode(&bytes) == Some(header);
+    bytes.resize(bytes.len().max(HEADER_BYTES), 0);
     let mut walk = Walk::new(&bytes, HEADER_BYTES, last);
     let mut marks = Marks::new(HEADER_BYTES, last);
     marks.walk(&mut walk);
     let (offset, end) = (walk.offset(), walk.at());
+    if !written && offset == HEADER_BYTES {
+        return Err(hole(&path, "the segment's header is damaged"));
+    }
+    bytes[..HEADER_BYTES].copy_from_slice(&header.encode());
     let torn = bytes[offset..][..used(&bytes[offset..])].to_vec();
     bytes.truncate(offset);
-    Ok(Found { before, bytes, torn, end, marks, unborn })
+    Ok(Found { log, id, before, bytes, torn, end, marks, unborn })
+}
+
+/// Where the log stands behind the segments so far, as far as the last of them can be read.
+fn end_of(
+    disk: &dyn Disk,
+    dir: &Path,
+    id: JournalId,
+    before: &[Position],
+) -> Result<Position, JournalError> {
+    let Some(last) = before.last() else { return Ok(Position::start(id)) };
+    let path = segment::path(dir, before.len() as u64);
+    let bytes = match read_whole(disk, &path) {
+        Err(e) if is_lost(&e) => return Ok(*last),
+        read => read.map_err(io_error(&path))?,
+    };
+    let mut walk = Walk::new(&bytes, HEADER_BYTES, *last);
+    while walk.next().is_some() {}
+    Ok(walk.at())
 }
 
 impl Found {
     /// Where the last segment's frames end.
     pub(super) fn offset(&self) -> usize {
         self.bytes.len()
+    }
+
+    /// If the log ends before what is `known`, and that entry is there all the same, behind damage:
+    /// what follows it is certain. Each entry begins with half of its head.
+    pub(super) fn beyond(&self, known: Option<Position>) -> Option<Beyond> {
+        const LENGTH_BYTES: usize = 4;
+        let known = known.filter(|known| known.seq > self.end.seq)?;
+        let tag = known.head.tag().0;
+        let at = self.torn.windows(tag.len()).position(|bytes| bytes == tag)?;
+        let start = at.checked_sub(LENGTH_BYTES)?;
+        let end = start + Frame::length(&self.torn[start..]).ok()?;
+        let rest = self.torn.get(end..).unwrap_or_default();
+        let mut walk = Walk::new(rest, 0, known);
+        while walk.next().is_some() {}
+        Some(Beyond { known, frames: rest[..walk.offset()].to_vec() })
+    }
+
+    /// Goes on behind damage, in a new segment: the damaged one stays as it is, with a hole.
+    pub(super) fn go_on(
+        mut self,
+        disk: &dyn Disk,
+        dir: &Path,
+        beyond: &Beyond,
+    ) -> Result<Mended, JournalError> {
+        let Beyond { known, frames } = beyond;
+        let ordinal = self.before.len() as u64 + 1;
+        let path = segment::path(dir, ordinal);
+        if self.unborn.is_some() {
+            disk.remove(&path).map_err(io_error(&path))?;
+        }
+        let header = Header { log: self.log, id: self.id, ordinal, before: *known };
+        let file = segment::create(disk, dir, &header, frames).map_err(io_error(&path))?;
+        let mut walk = Walk::new(frames, 0, *known);
+        while walk.next().is_some() {}
+        let mut marks = Marks::new(HEADER_BYTES, *known);
+        for step in Walk::new(frames, 0, *known) {
+            marks.passed(HEADER_BYTES + step.offset + step.frame.bytes().len(), step.after);
+        }
+        self.before.push(*known);
+        let (end, offset) = (walk.at(), HEADER_BYTES + frames.len());
+        Ok(Mended { file, before: self.before, marks, end, offset })
     }
 
     /// Makes the end of the log whole and durable; nothing is destroyed.
@@ -137,10 +210,11 @@ pub(super) struct Mended {
 }
 
 pub(super) fn read_header(disk: &dyn Disk, path: &Path) -> Result<Option<Header>, JournalError> {
-    let file = disk.open_read(path).map_err(io_error(path))?;
     let mut bytes = [0; HEADER_BYTES];
-    let read = file.read_at(&mut bytes, 0).map_err(io_error(path))?;
-    Ok(Header::decode(&bytes[..read]))
+    match disk.open_read(path).and_then(|file| file.read_at(&mut bytes, 0)) {
+        Err(e) if is_lost(&e) => Ok(None),
+        read => Ok(Header::decode(&bytes[..read.map_err(io_error(path))?])),
+    }
 }
 
 /// Is this a segment whose making was cut short? No frame can be in it yet.

@@ -1,7 +1,7 @@
 //! What a log promises, byte by byte, on real files.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use wasl_protocol::entry::{Genesis, Log as Purpose};
@@ -15,6 +15,8 @@ use wasl_protocol::units::{Seq, UnixMs};
 use super::segment::HEADER_BYTES;
 use super::*;
 use crate::seam::RealDisk;
+
+mod holes; // damage in the middle
 
 const ID: JournalId = JournalId(0xbeef);
 
@@ -128,7 +130,8 @@ fn a_log_that_ends_before_what_was_durable_is_refused_and_not_touched() {
     let (place, positions) = Place::filled(3, 50);
     let mut bytes = fs::read(place.segment(1)).unwrap();
     let end = walk::used(&bytes);
-    bytes[end - 1] ^= 1;
+    let last = place.open().0.load(0).unwrap().walk().last().unwrap().offset;
+    bytes[last..end].fill(0);
     fs::write(place.segment(1), &bytes).unwrap();
     let refused = place.open_known(Some(positions[4])).unwrap_err();
     assert!(matches!(refused, JournalError::Lost { end: Seq(3), known: Seq(4), .. }), "{refused}");
@@ -209,10 +212,10 @@ fn a_missing_or_damaged_segment_in_the_middle_is_a_hole() {
     let mut bad = second.clone();
     bad[50] ^= 1;
     fs::write(place.segment(2), &bad).unwrap();
-    assert!(matches!(place.open_known(None), Err(JournalError::Hole { .. })));
+    let end = place.open().0.head();
     assert_eq!(place.verify().unwrap_err().file, place.segment(2));
     fs::remove_file(place.segment(2)).unwrap();
-    assert!(matches!(place.open_known(None), Err(JournalError::Hole { .. })));
+    assert_eq!(place.open().0.head(), end, "what is behind it is there");
     assert_eq!(place.verify().unwrap_err().reason, "the segment is missing");
 }
 

@@ -11,6 +11,7 @@ use wasl_protocol::id::{JournalId, Position};
 use wasl_protocol::record::VersionVector;
 use wasl_protocol::units::Seq;
 
+use super::hole::{Hole, Mender};
 use super::index::{Indexes, Marks};
 use super::reader::Stretch;
 use super::recover::{self, Torn};
@@ -114,8 +115,14 @@ impl Log {
     ) -> Result<(Self, Option<Torn>), JournalError> {
         let dir = log_dir(folder, id);
         let found = recover::look(&**disk, &dir, log, id)?;
-        refuse_lost(&dir, found.end, known)?;
-        let (mended, torn) = found.mend(&**disk, &dir)?;
+        let beyond = found.beyond(known);
+        if beyond.is_none() {
+            refuse_lost(&dir, found.end, known)?;
+        }
+        let (mended, torn) = match beyond {
+            Some(beyond) => (found.go_on(&**disk, &dir, &beyond)?, None),
+            None => found.mend(&**disk, &dir)?,
+        };
         let tail = Tail {
             file: mended.file,
             marks: mended.marks,
@@ -260,8 +267,35 @@ impl Log {
         Ok(())
     }
 
+    /// Begins to fill a hole of this log.
+    ///
+    /// # Errors
+    /// If the disk fails.
+    pub fn mender(&self, hole: Hole) -> Result<Mender, JournalError> {
+        let folder = self.dir.parent().unwrap_or(Path::new("."));
+        Mender::new(&self.disk, folder, (self.purpose, self.id), hole)
+    }
+
+    /// Puts what a mender has made whole in the place of what is damaged.
+    ///
+    /// # Errors
+    /// If the disk fails: the hole may be there still.
+    pub fn install(&mut self, mender: Mender) -> Result<(), JournalError> {
+        self.indexes = Indexes::default();
+        for (ordinal, before) in mender.install()? {
+            let nth = usize::try_from(ordinal - 1).unwrap_or(usize::MAX);
+            if let Some(known) = self.before.get_mut(nth) {
+                *known = before;
+            }
+        }
+        Ok(())
+    }
+
     /// Closes the last segment and goes on in a new one.
-    fn next_segment(&mut self) -> Result<(), AppendError> {
+    ///
+    /// # Errors
+    /// If there is no room, or the disk fails.
+    pub fn next_segment(&mut self) -> Result<(), AppendError> {
         self.commit().map_err(AppendError::Failed)?;
         let before = self.tail.at;
         let ordinal = self.before.len() as u64 + 1;

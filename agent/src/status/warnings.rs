@@ -2,7 +2,7 @@
 //! `codes`.
 
 use jiff::Timestamp;
-use wasl_protocol::units::UnixMs;
+use wasl_protocol::units::{Seq, UnixMs};
 
 use super::build::{Known, Told, mirror_lacks};
 use super::codes::{self, Code};
@@ -24,6 +24,8 @@ pub(super) fn warnings(known: &Known, told: &Told<'_>) -> Vec<Warning> {
     let all = [
         closed(facts),
         damaged(told.verified),
+        holes(facts),
+        inbox_damaged(facts),
         fork(facts),
         refused(link),
         paused(link),
@@ -111,6 +113,25 @@ fn damaged(verified: Option<&Verified>) -> Option<Found> {
     let Verified { at, result } = verified.filter(|v| v.result != Verified::OK)?;
     let found = Found::new(&codes::VERIFY_FAILED, Severity::Crit, result.clone());
     Some(Found { since: Some(*at), ..found })
+}
+
+fn holes(facts: &Facts) -> Option<Found> {
+    let (first, last) = (facts.holes.first()?, facts.holes.last()?);
+    let (from, until) = (first.0.seq.next(), last.1.seq);
+    let stored = facts.stored.map_or(Seq(0), |at| at.seq);
+    let source = if stored >= until {
+        "HQ has them all, and they come back over the link".to_owned()
+    } else {
+        let lost = stored.max(first.0.seq).next();
+        format!("HQ has none from {lost} on: those are in the mirror, or lost")
+    };
+    let text = format!("some of entries {from} to {until} cannot be read; {source}");
+    Some(Found::new(&codes::JOURNAL_HOLE, Severity::Crit, text))
+}
+
+fn inbox_damaged(facts: &Facts) -> Option<Found> {
+    let text = "news of HQ's cannot be read here; enrolling and syncing go on".to_owned();
+    facts.inbox_damaged.then(|| Found::new(&codes::INBOX_DAMAGED, Severity::Warn, text))
 }
 
 fn fork(facts: &Facts) -> Option<Found> {

@@ -7,7 +7,9 @@ use crate::entry::Cursor;
 use crate::id::{EpochId, JournalId};
 use crate::limits;
 use crate::units::{FeedNo, MonoMs};
-use crate::wire::{Ack, Bye, ByeCode, Entries, Hello, Level, Message, Report, Welcome};
+use crate::wire::{
+    Ack, Bye, ByeCode, Entries, Fetch, Fetched, Hello, Level, Message, Report, Welcome,
+};
 
 /// What happens to HQ's side.
 #[derive(Clone, Debug)]
@@ -23,6 +25,8 @@ pub enum Input {
     Appended(Ack),
     /// HQ cannot or may not go on: revoked, disk full, replaced, stopping.
     Close(Bye),
+    /// The answer to [`Output::Fetch`].
+    Fetched(Fetched),
     /// The office's feed has news.
     FeedGrew,
     /// There is an edition for the office, or a rollout is stopped: [`Message::Edition`],
@@ -61,6 +65,8 @@ pub enum Output {
     CursorMoved(Cursor),
     /// The office's heartbeat.
     Reported(Report),
+    /// Read these frames of the office's journal back; then say [`Input::Fetched`].
+    Fetch(Fetch),
     /// Send this message.
     Send(Message),
     /// The session is over: close the connection with this. The last output but `Sleep`.
@@ -111,6 +117,8 @@ struct Live {
     journals: alloc::vec::Vec<JournalId>,
     /// Bytes of each `Entries` that is being appended.
     appending: VecDeque<u64>,
+    /// Is the office owed frames of its own?
+    fetching: bool,
     feed: Feed,
 }
 
@@ -157,6 +165,12 @@ impl HqSession {
                     live.feed.grew = true;
                 }
             }
+            Input::Fetched(fetched) => {
+                if let State::Live(live) = &mut self.state {
+                    live.fetching = false;
+                    self.out.push_back(Output::Send(Message::Fetched(fetched)));
+                }
+            }
             Input::Config(message) => {
                 if let State::Live(_) = &self.state {
                     self.out.push_back(Output::Send(message));
@@ -201,6 +215,12 @@ impl HqSession {
                 live.feed.grew = true;
                 self.out.push_back(Output::Reported(report));
             }
+            (Message::Fetch(fetch), State::Live(live))
+                if !live.fetching && live.journals.contains(&fetch.journal) =>
+            {
+                live.fetching = true;
+                self.out.push_back(Output::Fetch(fetch));
+            }
             _ => self.end(Bye::now(ByeCode::Fault), false),
         }
     }
@@ -225,6 +245,7 @@ impl HqSession {
             epoch: welcome.epoch,
             journals: looking.journals,
             appending: VecDeque::new(),
+            fetching: false,
             feed: Feed {
                 read: cursor.map_or(FeedNo(0), |c| c.feed),
                 under_way: VecDeque::new(),

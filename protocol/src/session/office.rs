@@ -9,7 +9,9 @@ use crate::id::{JournalId, Position};
 use crate::limits;
 use crate::news::SignedNews;
 use crate::units::{MonoMs, Seq};
-use crate::wire::{Ack, Bye, ByeCode, Hello, Message, Standing, States, StatesAck, Welcome};
+use crate::wire::{
+    Ack, Bye, ByeCode, Fetch, Fetched, Hello, Message, Standing, States, StatesAck, Welcome,
+};
 
 /// What happens to the office's side.
 #[derive(Clone, Debug)]
@@ -42,6 +44,8 @@ pub enum Input {
     },
     /// The answer to [`Output::Store`]: the states up to here are on disk.
     StatesStored(Cursor),
+    /// Frames of a journal of ours are lacking behind this position; none: nothing is.
+    Lacks(Option<(JournalId, Position)>),
     /// Our journal ends here now.
     Grew {
         /// Which journal.
@@ -87,6 +91,8 @@ pub enum Output {
         /// The last common number.
         common: Seq,
     },
+    /// HQ gives back frames of our own journal that are lacking here.
+    Mend(Fetched),
     /// All that HQ had for us at this report is on our disk.
     Level {
         /// The report.
@@ -150,6 +156,10 @@ pub struct OfficeSession {
     early_bytes: usize,
     reading: bool,
     storing: u64,
+    /// What is lacking, what HQ has been asked for, and what HQ has not got either.
+    lacks: Option<(JournalId, Position)>,
+    fetching: Option<(JournalId, Position)>,
+    barren: Option<(JournalId, Position)>,
     report: u64,
     /// The newest Level that has not been told yet.
     level: Option<u64>,
@@ -175,6 +185,9 @@ impl OfficeSession {
             early_bytes: 0,
             reading: false,
             storing: 0,
+            lacks: None,
+            fetching: None,
+            barren: None,
             report: 0,
             level: None,
             levelled: false,
@@ -200,10 +213,12 @@ impl OfficeSession {
             Input::Agreed { journal, common } => self.agreed(journal, common),
             Input::EntriesSent { journal, last, bytes } => self.sent(now, journal, last, bytes),
             Input::StatesStored(upto) => self.stored_states(now, upto),
+            Input::Lacks(lacks) => self.lacks = lacks,
             Input::Grew { journal, head } => self.grew(journal, head),
             Input::Ask => self.ask(now),
             Input::Tick => self.tick(now),
         }
+        self.fetch(now);
         self.fill();
     }
 
@@ -254,9 +269,13 @@ impl OfficeSession {
                 message @ (Message::Edition(_) | Message::Abort(_)),
                 State::Agreeing(_) | State::Live,
             ) => self.out.push_back(Output::Config(message)),
+            (Message::Fetched(fetched), State::Live) => self.fetched(fetched),
             _ => self.end(Bye::now(ByeCode::Fault), false),
         }
-        let owed = self.state != State::Live || !self.under_way.is_empty() || !self.levelled;
+        let owed = self.state != State::Live
+            || !self.under_way.is_empty()
+            || !self.levelled
+            || self.fetching.is_some();
         self.owed_since = owed.then_some(now);
     }
 
@@ -356,6 +375,30 @@ impl OfficeSession {
             && let Some(report) = self.level.take()
         {
             self.out.push_back(Output::Level { report });
+        }
+    }
+
+    /// Asks for what is lacking, one stretch at a time; not twice for what HQ has not got.
+    fn fetch(&mut self, now: MonoMs) {
+        let wanted = self.lacks.filter(|lacks| Some(*lacks) != self.barren);
+        if let (State::Live, None, Some((journal, after))) = (self.state, self.fetching, wanted) {
+            self.fetching = wanted;
+            self.beat_at = now;
+            self.owed_since.get_or_insert(now);
+            self.out.push_back(Output::Send(Message::Fetch(Fetch { journal, after })));
+        }
+    }
+
+    fn fetched(&mut self, fetched: Fetched) {
+        let asked = self.fetching.take();
+        if asked != Some((fetched.journal, fetched.after)) {
+            return self.end(Bye::now(ByeCode::Fault), false);
+        }
+        self.lacks = None; // until it is said what is lacking then
+        if fetched.frames.is_empty() {
+            self.barren = asked;
+        } else {
+            self.out.push_back(Output::Mend(fetched));
         }
     }
 

@@ -8,16 +8,17 @@ use std::vec;
 
 use super::{hq, office};
 use crate::entry::Cursor;
-use crate::frame::{Kind, Sealed};
+use crate::frame::{Frame, Kind, Sealed};
 use crate::id::{EpochId, JournalId, OfficeId, Position};
 use crate::keys::{DataKey, SignKey};
+use crate::limits;
 use crate::news::{News, Says, SignedNews};
 use crate::pack::Packer;
 use crate::record::{Origin, RecordState, VersionVector};
 use crate::units::{FeedNo, MonoMs, Seq, UnixMs};
 use crate::wire::{
-    Ack, Bye, ByeCode, Entries, Hello, Level, Message, Offer, Report, Standing, States, Stream,
-    Welcome,
+    Ack, Bye, ByeCode, Entries, Fetch, Fetched, Hello, Level, Message, Offer, Report, Standing,
+    States, Stream, Welcome,
 };
 
 const J: JournalId = JournalId(7);
@@ -104,6 +105,9 @@ struct Pair {
     cut_after: Option<u64>,
     office_end: Option<Bye>,
     forked: Option<Seq>,
+    /// What the office lacks of its own journal: behind this, up to that; and what came back.
+    hole: Option<(Position, Position)>,
+    mended: Vec<u8>,
 }
 
 impl Pair {
@@ -128,6 +132,8 @@ impl Pair {
             cut_after: None,
             office_end: None,
             forked: None,
+            hole: None,
+            mended: vec![],
         }
     }
 
@@ -154,6 +160,7 @@ impl Pair {
         self.office_end = None;
         self.welcomed = false;
         office.handle(self.now, self.hello());
+        office.handle(self.now, office::Input::Lacks(self.lacks()));
         loop {
             let mut wake = self.drive_office(&mut office);
             wake = wake.min(self.drive_hq(&mut hq));
@@ -173,13 +180,36 @@ impl Pair {
         }
     }
 
+    fn lacks(&self) -> Option<(JournalId, Position)> {
+        self.hole.map(|(after, _)| (J, after))
+    }
+
+    /// The office takes frames of its own back, and says what it still lacks.
+    fn mend(&mut self, fetched: &Fetched) -> office::Input {
+        let (mut at, until) = self.hole.unwrap();
+        assert_eq!(fetched.after, at);
+        let mut rest = &fetched.frames[..];
+        while !rest.is_empty() && at.seq < until.seq {
+            let frame = Frame::parse(rest).unwrap();
+            at = frame.follow(&at).unwrap();
+            self.mended.extend_from_slice(frame.bytes());
+            rest = &rest[frame.bytes().len()..];
+        }
+        self.hole = (at != until).then_some((at, until));
+        office::Input::Lacks(self.lacks())
+    }
+
     fn send(&mut self, message: Message) {
         self.log.push(format!("{:?} {}", self.now, name(&message)));
         let late = if message.stream() == Stream::States { self.delay_states_ms } else { 0 };
         let at = self.now + (ONE_WAY_MS + late);
         let up = matches!(
             message,
-            Message::Hello(_) | Message::Entries(_) | Message::StatesAck(_) | Message::Report(_)
+            Message::Hello(_)
+                | Message::Entries(_)
+                | Message::StatesAck(_)
+                | Message::Report(_)
+                | Message::Fetch(_)
         );
         if self.cut_after != Some(self.sent) {
             self.sent += 1;
@@ -233,6 +263,7 @@ impl Pair {
                     self.cursor = Some(states.upto);
                     Input::StatesStored(states.upto)
                 }
+                Output::Mend(fetched) => self.mend(&fetched),
                 Output::Config(message) => {
                     self.log.push(format!("{:?} config {}", self.now, name(&message)));
                     self.office.grow(self.steps, 0);
@@ -287,6 +318,10 @@ impl Pair {
                     Input::Appended(Ack::new(EPOCH, J, self.hq.end(), None, 0, &key()))
                 }
                 Output::SendStates { after, max_bytes } => self.send_states(after, max_bytes),
+                Output::Fetch(Fetch { journal, after }) => {
+                    let (frames, _) = self.hq.read(after, limits::FETCHED_BYTES);
+                    Input::Fetched(Fetched { journal, after, frames })
+                }
                 Output::End { bye, by_peer: false } => {
                     self.send(Message::Bye(bye));
                     continue;
@@ -348,6 +383,8 @@ fn name(message: &Message) -> &'static str {
         Message::Level(_) => "Level",
         Message::Edition(_) => "Edition",
         Message::Abort(_) => "Abort",
+        Message::Fetch(_) => "Fetch",
+        Message::Fetched(_) => "Fetched",
     }
 }
 
@@ -595,4 +632,31 @@ fn a_message_out_of_turn_ends_the_session_as_a_fault() {
     let mut session = hq::HqSession::new(MonoMs(0));
     session.handle(MonoMs(0), hq::Input::Received(Message::Level(Level { report: 0 })));
     assert!(matches!(session.poll(), hq::Output::End { .. }));
+}
+
+fn fetches(pair: &Pair) -> usize {
+    pair.log.iter().filter(|line| line.ends_with(" Fetch")).count()
+}
+
+#[test]
+fn a_hole_in_the_offices_journal_is_filled_by_hq_a_stretch_at_a_time() {
+    let chain = Chain::of(600, 0);
+    let (after, until) = (chain.at(Seq(3)).unwrap(), chain.at(Seq(500)).unwrap());
+    let mut pair = Pair::new(chain.clone(), chain.clone());
+    pair.hole = Some((after, until));
+    pair.run(60_000);
+    let want: Vec<u8> = chain.0[3..500].iter().flat_map(|(frame, _)| frame.clone()).collect();
+    assert!(pair.mended == want && pair.hole.is_none());
+    assert!((2..=6).contains(&fetches(&pair)), "{}", fetches(&pair));
+    assert_eq!((pair.office_end, pair.forked), (None, None));
+}
+
+#[test]
+fn what_hq_has_not_got_either_is_asked_for_once_in_a_session() {
+    let chain = Chain::of(9, 0);
+    let mut pair = Pair::new(chain.prefix(5), chain.prefix(5));
+    pair.hole = Some((chain.at(Seq(5)).unwrap(), chain.at(Seq(7)).unwrap()));
+    pair.run(120_000);
+    assert_eq!((pair.office_end, pair.mended.len()), (None, 0));
+    assert_eq!(fetches(&pair), 1);
 }

@@ -192,6 +192,7 @@ impl Driver {
                 }
                 Output::Append(entries) => self.work.push_back(Work::Append(entries)),
                 Output::CursorMoved(cursor) => self.work.push_back(Work::Cursor(cursor)),
+                Output::Fetch(fetch) => self.work.push_back(Work::Fetch(fetch)),
                 Output::Reported(report) => self.work.push_back(Work::Report(report)),
                 Output::SendStates { after, max_bytes } => self.wanted = Some((after, max_bytes)),
                 Output::Send(message) => self.send(message),

@@ -11,7 +11,9 @@ use wasl_protocol::limits::ENTRIES_CREDIT_BYTES;
 use wasl_protocol::news::SignedNews;
 use wasl_protocol::session::hq::Input;
 use wasl_protocol::units::FeedNo;
-use wasl_protocol::wire::{Ack, Bye, ByeCode, Entries, Hello, Report, Standing, States, Welcome};
+use wasl_protocol::wire::{
+    Ack, Bye, ByeCode, Entries, Fetch, Fetched, Hello, Report, Standing, States, Welcome,
+};
 
 use super::{GatewayConfig, limits};
 use crate::store::{AppendError, ForOffice, Office, StoreError};
@@ -27,6 +29,8 @@ pub enum Work {
     Cursor(Cursor),
     /// The office's heartbeat.
     Report(Report),
+    /// The office wants frames of its own journal back.
+    Fetch(Fetch),
 }
 
 /// What came of it.
@@ -53,6 +57,10 @@ pub async fn do_work(config: GatewayConfig, office: Arc<Office>, work: Work) -> 
         Work::Append(entries) => return append(&config, &office, entries).await.into(),
         Work::Cursor(cursor) => {
             store.cursor_moved(&office.id, cursor).await.map(|()| Done::default())
+        }
+        Work::Fetch(Fetch { journal, after }) => {
+            let frames = store.frames(&office.id, journal, after).await;
+            frames.map(|frames| Input::Fetched(Fetched { journal, after, frames }).into())
         }
         Work::Report(report) => {
             let now = config.world.clock.unix();

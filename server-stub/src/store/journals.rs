@@ -80,6 +80,33 @@ impl Store {
         Ok(verified)
     }
 
+    /// Frames of a journal of `office` behind a position, as it sent them: some
+    /// [`limits::FETCHED_BYTES`], but at least one. None if HQ has nothing there.
+    pub async fn frames(
+        &self,
+        office: &OfficeId,
+        journal: JournalId,
+        after: Position,
+    ) -> Result<Vec<u8>, StoreError> {
+        let mut tx = self.snapshot().await?;
+        let theirs = known(&mut tx, journal).await?.is_some_and(|k| k.office == *office);
+        if !theirs || at(&mut tx, journal, after.seq).await? != Some(after) {
+            return Ok(Vec::new());
+        }
+        let rows =
+            sqlx::query("SELECT frame FROM entry WHERE journal = ? AND seq > ? ORDER BY seq");
+        let mut rows = rows.bind(sql_id(journal)).bind(sql(after.seq.0)).fetch(&mut *tx);
+        let mut frames: Vec<u8> = Vec::new();
+        while let Some(row) = rows.try_next().await? {
+            let frame: &[u8] = row.try_get("frame")?;
+            if !frames.is_empty() && frames.len() + frame.len() > limits::FETCHED_BYTES {
+                break;
+            }
+            frames.extend_from_slice(frame);
+        }
+        Ok(frames)
+    }
+
     /// The data key of a journal of which HQ has at least the Genesis.
     pub(super) async fn data_key(
         &self,

@@ -159,7 +159,7 @@ fn a_journal_that_lost_what_was_folded_is_refused_and_left_as_it_is() {
     let segment = place.segment();
     let mut bytes = fs::read(&segment).unwrap();
     let used = bytes.iter().rposition(|b| *b != 0).unwrap();
-    bytes[used - 100..].fill(0);
+    bytes[used - 3_000..].fill(0);
     fs::write(&segment, &bytes).unwrap();
     let refused = place.try_open().unwrap_err();
     assert!(matches!(refused, EngineError::Journal(JournalError::Lost { .. })), "{refused}");

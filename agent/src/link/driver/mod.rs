@@ -16,7 +16,7 @@ use wasl_protocol::keys::{SignKey, VerifyKey};
 use wasl_protocol::session::office::{Input, OfficeSession, Output};
 use wasl_protocol::units::{MonoMs, Seq, UnixMs};
 use wasl_protocol::wire::{
-    Bye, ByeCode, Entries, Hello, Message, Report, Standing, States, Welcome,
+    Bye, ByeCode, Entries, Fetched, Hello, Message, Report, Standing, States, Welcome,
 };
 
 use self::budget::Budget;
@@ -118,6 +118,9 @@ pub enum Effect {
     /// Hand this to the config: [`Message::Edition`], which carries its own signatures, or
     /// [`Message::Abort`], whose signature holds.
     Config(Message),
+    /// Hand these frames of our own journal to the engine, which asked for them. Nothing else of
+    /// this session is done before. If they are not what was there, the session is over.
+    Mend(Fetched),
     /// Tell the engine that HQ's journal and ours differ after this.
     Forked {
         /// Which journal.
@@ -185,6 +188,12 @@ impl Driver {
         driver.note_asked(0);
         driver.machine.handle(now, greeting);
         driver
+    }
+
+    /// Frames of our own journal are lacking behind this position, to fill a hole; none: nothing
+    /// is.
+    pub fn lacks(&mut self, now: MonoMs, lacks: Option<(JournalId, Position)>) {
+        self.machine.handle(now, Input::Lacks(lacks));
     }
 
     /// Did the session get anything done? Then the next wait is a short one.
@@ -282,6 +291,7 @@ impl Driver {
                     continue;
                 }
                 Output::Forked { journal, common } => Effect::Forked { journal, common },
+                Output::Mend(fetched) => Effect::Mend(fetched),
                 Output::Level { report } => {
                     self.level(report);
                     continue;

@@ -14,7 +14,7 @@ use quinn::Connection;
 use tokio::sync::watch;
 use wasl_protocol::entry::Cursor;
 use wasl_protocol::units::MonoMs;
-use wasl_protocol::wire::{Bye, Message, States, Stream, Welcome};
+use wasl_protocol::wire::{Bye, Fetched, Message, States, Stream, Welcome};
 
 use super::board::{Board, Traffic};
 use super::driver::{
@@ -107,6 +107,7 @@ impl<'a> Pump<'a> {
     }
 
     async fn talk(&mut self) -> Result<std::convert::Infallible, Failure> {
+        self.tell_lacks();
         loop {
             match self.driver.poll(self.now(), self.waiting()) {
                 Next::Do(effect) => self.carry_out(effect).await?,
@@ -150,7 +151,10 @@ impl<'a> Pump<'a> {
             }
             flushed = self.entries.flush() => return flushed.map(|()| None),
             changed = self.facts.changed() => match changed {
-                Ok(()) => Event::Grew(self.facts.borrow_and_update().journals.clone()),
+                Ok(()) => {
+                    self.tell_lacks();
+                    Event::Grew(self.facts.borrow_and_update().journals.clone())
+                }
                 Err(_) => return Err(Refused::Stopped.into()),
             },
             Ok(()) = self.kicks.changed() => Event::Kicked(*self.kicks.borrow_and_update()),
@@ -195,6 +199,13 @@ impl<'a> Pump<'a> {
             Effect::Config(Message::Edition(offer)) => config.offer(offer.bytes).await,
             Effect::Config(Message::Abort(abort)) => config.aborted(abort.serial).await,
             Effect::Config(_) => {} // the driver hands on nothing else
+            Effect::Mend(Fetched { journal, after, frames }) => {
+                if !handle.mend(journal, after, frames).await? {
+                    let why = "frames that are not of our own journal".to_owned();
+                    return Err(Failure::Fault(why));
+                }
+                self.tell_lacks();
+            }
             Effect::Forked { journal, common } => {
                 tracing::error!(%journal, %common, "HQ's journal and ours differ");
                 handle.forked(common).await?;
@@ -202,6 +213,11 @@ impl<'a> Pump<'a> {
             Effect::Level { kicks } => self.board.level(kicks),
         }
         Ok(())
+    }
+
+    fn tell_lacks(&mut self) {
+        let lacks = self.facts.borrow().lacks;
+        self.driver.lacks(self.now(), lacks);
     }
 
     async fn welcomed(&mut self, welcome: &Welcome) {

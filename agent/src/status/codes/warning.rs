@@ -64,6 +64,24 @@ warnings! {
         depends_on: [],
         by_time: false,
     }
+    /// A hole in the journal.
+    JOURNAL_HOLE = "journal-hole", [Crit] {
+        title: "entries of the journal cannot be read",
+        means: "bytes in the middle are damaged; enrolling goes on, and what HQ or the mirror has comes back by itself",
+        why: "a failing disk, or somebody wrote into the data dir",
+        action: "bring up the link, or plug in the mirror; then check the disk (`smartctl -a`) and replace it",
+        depends_on: [],
+        by_time: false,
+    }
+    /// The inbox is damaged.
+    INBOX_DAMAGED = "inbox-damaged", [Warn] {
+        title: "the inbox is damaged",
+        means: "news that HQ sent cannot be read here; nothing of this office's own is touched",
+        why: "a failing disk, or somebody wrote into the data dir",
+        action: "restart the daemon: it begins a new inbox, and HQ sends its news again",
+        depends_on: [],
+        by_time: false,
+    }
     /// HQ has another history.
     FORK = "fork", [Crit] {
         title: "HQ has another history of this journal",
