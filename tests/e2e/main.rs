@@ -18,6 +18,7 @@ mod hq_check; // what a monitoring system is told of headquarters
 mod input; // what operators may get wrong
 mod joining; // tokens and keys in the wrong hands
 mod leaks; // personal data where none may be
+mod mend; // a second disk, and damage in the middle
 mod outage; // HQ down, links cut
 mod paths; // a data dir where no socket fits
 mod port; // strangers on the QUIC port

@@ -33,8 +33,11 @@ impl Engine {
     pub(super) fn holed(&mut self, log: Purpose, holes: Vec<Hole>) -> Result<(), EngineError> {
         match log {
             Purpose::Journal => {
+                // A look does not undo what has been brought for the same hole.
+                if self.mending.holes.front() != holes.first() {
+                    self.mending.mender = None;
+                }
                 self.mending.holes = holes.into();
-                self.mending.mender = None;
                 self.mend_next()
             }
             Purpose::Inbox => {

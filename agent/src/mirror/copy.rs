@@ -44,6 +44,9 @@ pub(super) enum Trouble {
         /// Up to where this disk goes.
         here: Seq,
     },
+    /// Neither copy has an entry.
+    #[error("{} is damaged in the middle where this disk is too", .0.display())]
+    Damaged(PathBuf),
     /// No room.
     #[error("its disk is full")]
     Full,
@@ -172,9 +175,31 @@ fn open_one(
     }
     let mut ours = own(disk, source)?;
     match ours.position(there.seq)? {
-        Some(at) if at == there => Ok(log),
-        _ => Err(Trouble::OtherHistory(folder)),
+        Some(at) if at == there => {}
+        _ => return Err(Trouble::OtherHistory(folder)),
     }
+    mend(&**disk, &folder, &mut log, &mut ours)?;
+    Ok(log)
+}
+
+/// What the other disk has lost in the middle is brought again.
+fn mend(disk: &dyn Disk, folder: &Path, log: &mut Log, ours: &mut Log) -> Result<(), Trouble> {
+    let which = (log.purpose(), log.id());
+    for mut hole in journal::holes(disk, folder, which, log.head(), &|| {})? {
+        if hole.reaches(log.segments()) {
+            log.next_segment().map_err(ExtendError::from)?;
+            hole.until = log.head();
+        }
+        let mut mender = log.mender(hole)?;
+        while let Some(after) = mender.lacks() {
+            let Some(run) = ours.read(after, CATCH_UP_BYTES)? else {
+                return Err(Trouble::Damaged(folder.to_owned()));
+            };
+            mender.take(&run.frames).map_err(|_| Trouble::OtherHistory(folder.to_owned()))?;
+        }
+        log.install(mender)?;
+    }
+    Ok(())
 }
 
 fn begin(disk: &Arc<dyn Disk>, folder: &Path, source: &Source) -> Result<(), Trouble> {

@@ -326,6 +326,27 @@ fn a_torn_end_of_the_mirror_is_mended() {
 }
 
 #[test]
+fn damage_in_the_middle_of_the_mirror_is_mended() {
+    let mut place = Place::new();
+    for _ in 0..9 {
+        place.turn(None, 0, 900_000);
+    }
+    let mirror = place.start();
+    level(&mirror, &place);
+    drop(mirror);
+    let folder = place.there.join("journal").join(place.logs[0].id().to_string());
+    for (segment, byte) in [("00000001.seg", 2_000_000), ("00000002.seg", 50)] {
+        let path = folder.join(segment);
+        let mut bytes = fs::read(&path).unwrap();
+        bytes[byte] ^= 1;
+        fs::write(path, bytes).unwrap();
+    }
+    let mirror = place.start();
+    level(&mirror, &place);
+    assert_eq!(place.there(), place.heads());
+}
+
+#[test]
 fn the_same_disk_another_office_and_another_history_are_refused_and_left_alone() {
     let mut place = Place::new();
     place.faults.same.store(true, Ordering::SeqCst);
