@@ -36,6 +36,9 @@ pub const PATIENCE: Duration = Duration::from_millis(250);
 /// costs no more than one wait in this time.
 const DOUBT_NS: u64 = 60_000_000_000;
 
+/// How long a start waits until it is known how the mirror is.
+const OPENING: Duration = Duration::from_secs(5);
+
 /// How long the daemon's end waits for the mirror.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -82,6 +85,8 @@ impl Mirror {
             tell,
         };
         thread::Builder::new().name("mirror".to_owned()).spawn(move || keeper.run())?;
+        // What is answered first is to be on both disks too, unless the other one is not there.
+        shared.wait_told(OPENING);
         Ok(Self { world: world.clone(), shared, facts, doubted_until_ns: 0 })
     }
 

@@ -21,6 +21,8 @@ struct State {
     offered: [Option<Stretch>; 2],
     /// Up to where the mirror is, while it keeps up; none while it does not.
     held: Option<[Position; 2]>,
+    /// Has it been told how the mirror is?
+    told: bool,
     stop: bool,
     ended: bool,
 }
@@ -33,7 +35,14 @@ pub(super) struct Work {
 
 impl Shared {
     pub(super) fn new(durable: [Position; 2]) -> Self {
-        let state = State { durable, offered: [None, None], held: None, stop: false, ended: false };
+        let state = State {
+            durable,
+            offered: [None, None],
+            held: None,
+            told: false,
+            stop: false,
+            ended: false,
+        };
         Self { state: Mutex::new(state), changed: Condvar::new() }
     }
 
@@ -58,6 +67,12 @@ impl Shared {
         };
         let waited = self.changed.wait_timeout_while(state, patience, behind);
         !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
+    }
+
+    /// Waits until it is told for the first time how the mirror is.
+    pub(super) fn wait_told(&self, patience: Duration) {
+        let untold = |state: &mut State| !state.told && !state.ended;
+        let _ = self.changed.wait_timeout_while(self.state(), patience, untold);
     }
 
     /// Asks the thread to end, and waits for that.
@@ -87,6 +102,7 @@ impl Shared {
     pub(super) fn hold(&self, held: Option<[Position; 2]>) {
         let mut state = self.state();
         state.held = held;
+        state.told = true;
         if held.is_none() {
             state.offered = [None, None];
         }

@@ -110,7 +110,7 @@ fn open_acked(place: &Place, stored: Position) -> (Engine, Vec<Notice>) {
 
 #[test]
 fn a_damaged_inbox_is_kept_aside_and_taken_anew() {
-    for rebuilt in [false, true] {
+    for how in ["marked by a look", "without a beginning", "gone"] {
         let place = Place::new();
         let mut engine = place.open();
         enroll_all(&mut engine, 1..=3);
@@ -127,22 +127,28 @@ fn a_damaged_inbox_is_kept_aside_and_taken_anew() {
         let before = everything(&mut engine);
         engine.store.rows.close().unwrap();
         let inbox = place.dir.join("inbox");
-        let old = RealDisk.list(&inbox).unwrap().remove(0);
-        let mut bytes = fs::read(inbox.join(&old).join("00000001.seg")).unwrap();
-        bytes[700] ^= 1;
-        fs::write(inbox.join(&old).join("00000001.seg"), bytes).unwrap();
-        if rebuilt {
-            fs::remove_dir_all(place.dir.join("view")).unwrap();
+        let old = inbox.join(RealDisk.list(&inbox).unwrap().remove(0));
+        match how {
+            "marked by a look" => {
+                let mut engine = place.open();
+                let (id, end) = (engine.store.logs.inbox.id(), engine.store.logs.inbox.head());
+                let mut bytes = fs::read(old.join("00000001.seg")).unwrap();
+                bytes[700] ^= 1;
+                fs::write(old.join("00000001.seg"), bytes).unwrap();
+                let log = Purpose::Inbox;
+                let holes = journal::holes(&RealDisk, &inbox, (log, id), end, &|| {}).unwrap();
+                assert_eq!(holes.len(), 1);
+                ask(&mut engine, |answer| Input::Holes { log, holes, answer }).unwrap();
+                assert!(engine.facts.inbox_damaged);
+            }
+            "without a beginning" => {
+                fs::write(old.join("00000001.seg"), vec![7; 4096]).unwrap();
+            }
+            _ => fs::remove_dir_all(&inbox).unwrap(),
         }
-        let mut engine = place.open();
-        if engine.facts.cursor.is_some() {
-            assert_eq!(look(&place, &mut engine, Purpose::Inbox), 1);
-            assert!(engine.facts.inbox_damaged);
-            drop(engine);
-            let (again, notices) = place.try_open().unwrap();
-            assert!(notices.iter().any(|n| matches!(n, Notice::InboxRenewed { .. })));
-            engine = again;
-        }
+        let (mut engine, notices) = place.try_open().unwrap();
+        let renewed = notices.iter().any(|n| matches!(n, Notice::InboxRenewed { .. }));
+        assert_eq!(renewed, how != "gone", "{how}: {notices:?}");
         assert_eq!(engine.facts.cursor, None);
         enroll_all(&mut engine, 9..=9);
         assert!(store_news(&mut engine, news, 3));
