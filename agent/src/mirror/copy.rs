@@ -18,10 +18,10 @@ const CATCH_UP_BYTES: usize = 1024 * 1024;
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Trouble {
     /// Nothing is at the place.
-    #[error("{} is not there: is the disk plugged in and mounted?", .0.display())]
+    #[error("{} is not there: its disk is not plugged in, or not mounted", .0.display())]
     Missing(PathBuf),
     /// The place is on the data dir's own disk.
-    #[error("{} is on the same disk as the data dir: is the other disk mounted?", .0.display())]
+    #[error("{} is on the same disk as the data dir: the other one is not mounted", .0.display())]
     SameDisk(PathBuf),
     /// Somebody else's logs are there.
     #[error("{} holds the log {found}, which is not this office's; it is left as it is", path.display())]
