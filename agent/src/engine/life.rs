@@ -8,7 +8,7 @@ use tokio::runtime::{self, Runtime};
 use tokio::sync::mpsc::{self, error::TryRecvError};
 use tokio::sync::oneshot;
 use tokio::time;
-use wasl_protocol::id::Position;
+use wasl_protocol::id::{JournalId, Position};
 use wasl_protocol::keys::VerifyKey;
 
 use super::EngineError;
@@ -27,7 +27,7 @@ use crate::journal::Torn;
 use crate::keystore::Identity;
 use crate::mirror::{Mirror, Restored};
 use crate::seam::{World, replace};
-use crate::view::{Doubt, Meta, Note, Opened, View, ViewError};
+use crate::view::{Doubt, MemoryView, Meta, Note, Opened, View, ViewError};
 
 /// How many inputs may wait for the engine.
 const QUEUE: usize = 1024;
@@ -130,14 +130,7 @@ pub fn start_mirrored(
         let mirror = Mirror::start(world, identity.dir(), place, sources);
         engine.mirror = Some(mirror.map_err(EngineError::Thread)?);
     }
-    let (inputs, queue) = mpsc::channel(QUEUE);
-    let handle = Handle {
-        inputs,
-        facts: engine.tell.subscribe(),
-        mirror: engine.mirror.as_ref().map(Mirror::facts),
-        journal: engine.store.logs.journal.id(),
-        data_key: engine.store.logs.journal_key.clone(),
-    };
+    let (handle, queue) = engine.door();
     let thread = thread::Builder::new().name("engine".to_owned());
     let thread = thread.spawn(move || run(engine, queue)).map_err(EngineError::Thread)?;
     Ok(Running { handle, thread })
@@ -182,19 +175,10 @@ fn open_beside(
         logs.take_back(world, dir, place)?.into_iter().for_each(|r| notice(Notice::Restored(r)));
     }
     let view = believed(&mut logs, opened, &place, notice)?;
-    let mut rows = Rows::new(view)?;
-    let mut told = 0;
-    replay(&mut logs, &mut rows, &mut |done, total| {
-        if done >= told + TELL_EVERY || done == total {
-            told = done;
-            notice(Notice::Folded { done, total });
-        }
-    })?;
+    let rows = caught_up(&mut logs, view, notice)?;
     if rows.inbox_lacks {
-        let mark = damage_mark(dir, inbox);
-        replace(&*world.disk, &mark, b"")
-            .map_err(|source| EngineError::Io { path: mark, source })?;
         drop((logs, rows));
+        give_up_inbox(world, dir, inbox)?;
         return open_beside(world, identity, config, mirror, notice);
     }
     if rows.lacks {
@@ -207,6 +191,77 @@ fn open_beside(
     Ok(engine)
 }
 
+/// The same with a view that lives as long as the engine, and is folded from the logs each time:
+/// nothing but `world` is touched, not even the view's folder.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_in_memory(
+    world: &World,
+    identity: &Identity,
+    hq: &VerifyKey,
+    notice: &mut dyn FnMut(Notice),
+) -> Result<Engine, EngineError> {
+    let dir = identity.dir();
+    let (journal, inbox) = ids(world, dir)?;
+    let receipts = Receipts::load(world, dir, journal, hq);
+    let known = Known { journal: receipts.stored(), inbox: None };
+    let (mut logs, torn) = Logs::open(world, identity, known)?;
+    torn.into_iter().for_each(|torn| notice(Notice::Torn(torn)));
+    let view = Box::new(MemoryView::new(logs.empty_meta()));
+    let rows = caught_up(&mut logs, view, notice)?;
+    if rows.inbox_lacks {
+        drop((logs, rows));
+        give_up_inbox(world, dir, inbox)?;
+        return open_in_memory(world, identity, hq, notice);
+    }
+    if rows.lacks {
+        notice(Notice::Holes);
+    }
+    let store = Store { logs, rows, place: None, in_memory: false };
+    let mut engine = Engine::new(world.clone(), store, receipts);
+    engine.mending = Mending::of(dir.to_owned());
+    Ok(engine)
+}
+
+/// Marks an inbox that has a hole: the next start begins another one, and HQ sends all of it again.
+fn give_up_inbox(world: &World, dir: &Path, inbox: JournalId) -> Result<(), EngineError> {
+    let mark = damage_mark(dir, inbox);
+    replace(&*world.disk, &mark, b"").map_err(|source| EngineError::Io { path: mark, source })
+}
+
+/// The rows of this view, with what it lacks folded into it.
+fn caught_up(
+    logs: &mut Logs,
+    view: Box<dyn View>,
+    notice: &mut dyn FnMut(Notice),
+) -> Result<Rows, EngineError> {
+    let mut rows = Rows::new(view)?;
+    let mut told = 0;
+    replay(logs, &mut rows, &mut |done, total| {
+        if done >= told + TELL_EVERY || done == total {
+            told = done;
+            notice(Notice::Folded { done, total });
+        }
+    })?;
+    Ok(rows)
+}
+
+impl Engine {
+    /// The edges' way to this engine, and the queue that whoever runs its turns takes inputs from.
+    pub fn door(&self) -> (Handle, mpsc::Receiver<Input>) {
+        let (inputs, queue) = mpsc::channel(QUEUE);
+        let handle = Handle {
+            inputs,
+            facts: self.tell.subscribe(),
+            mirror: self.mirror.as_ref().map(Mirror::facts),
+            journal: self.store.logs.journal.id(),
+            data_key: self.store.logs.journal_key.clone(),
+        };
+        (handle, queue)
+    }
+}
+
 /// How many entries are folded between two notices.
 const TELL_EVERY: u64 = 10_000;
 
@@ -214,8 +269,8 @@ const TELL_EVERY: u64 = 10_000;
 fn known(
     opened: &Opened,
     receipts: &Receipts,
-    journal: wasl_protocol::id::JournalId,
-    inbox: wasl_protocol::id::JournalId,
+    journal: JournalId,
+    inbox: JournalId,
 ) -> Known {
     let meta = match opened {
         Opened::Trusted(view) => view.meta(),

@@ -40,7 +40,8 @@ pub use handle::{
 };
 pub use input::Input;
 pub use life::{
-    EngineConfig, Notice, Running, VIEW_CACHE_BYTES, discard_view, open, start, start_mirrored,
+    EngineConfig, Notice, Running, VIEW_CACHE_BYTES, discard_view, open, open_in_memory, start,
+    start_mirrored,
 };
 pub use scrub::scrub;
 pub use tally::{Arrival, Hours, MS_PER_HOUR, OTHERS, Workstations};

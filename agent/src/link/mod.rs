@@ -101,7 +101,7 @@ pub async fn run(
     stop: watch::Receiver<bool>,
 ) {
     let board = Board::new(facts, config.world.clone());
-    let pace = Pace::new(config.pace());
+    let pace = Pace::new(config.pace(), config.world.entropy.clone());
     Link { config, board, kicks, stop, pace }.keep().await;
 }
 

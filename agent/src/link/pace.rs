@@ -3,37 +3,48 @@
 //! Exponential with full jitter: fourteen offices whose HQ comes back must not come back in step.
 //! Knows nothing of why an attempt failed.
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use backoff::backoff::Backoff as _;
 use backoff::{ExponentialBackoff, ExponentialBackoffBuilder};
 
+use crate::seam::Entropy;
+
 /// How long to wait after each failure in a row.
-#[derive(Debug)]
 pub struct Pace {
     bounds: (Duration, Duration),
     backoff: ExponentialBackoff,
+    entropy: Arc<dyn Entropy>,
     failures: u32,
+}
+
+impl fmt::Debug for Pace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Pace({} failures)", self.failures)
+    }
 }
 
 impl Pace {
     /// The first wait is somewhere in 0 to twice `first`, the later ones in 0 to `cap`.
-    pub fn new((first, cap): (Duration, Duration)) -> Self {
+    pub fn new((first, cap): (Duration, Duration), entropy: Arc<dyn Entropy>) -> Self {
         let backoff = ExponentialBackoffBuilder::new()
             .with_initial_interval(first)
-            // The crate draws from "interval plus or minus itself": full jitter of twice of it.
+            // The crate's own dice are not ours to throw: the jitter, of twice the interval, is
+            // drawn through the seam.
             .with_max_interval(cap / 2)
-            .with_randomization_factor(1.0)
+            .with_randomization_factor(0.0)
             .with_multiplier(2.0)
             .with_max_elapsed_time(None)
             .build();
-        Self { bounds: (first, cap), backoff, failures: 0 }
+        Self { bounds: (first, cap), backoff, entropy, failures: 0 }
     }
 
     /// Other bounds from now on: waits grow from the first one again.
     pub fn adapt(&mut self, bounds: (Duration, Duration)) {
         if bounds != self.bounds {
-            *self = Self { failures: self.failures, ..Self::new(bounds) };
+            *self = Self { failures: self.failures, ..Self::new(bounds, self.entropy.clone()) };
         }
     }
 
@@ -41,10 +52,14 @@ impl Pace {
     ///
     /// What the other side asks for is a minimum and gets a jitter of its own, or all whom it asked
     /// would come back together.
+    ///
+    /// # Panics
+    /// Never: without a maximum of elapsed time it never gives up.
     pub fn failed(&mut self, at_least: Duration) -> Duration {
         self.failures = self.failures.saturating_add(1);
-        let jitter = self.backoff.next_backoff().expect("without a maximum it never gives up");
-        at_least + jitter
+        let interval = self.backoff.next_backoff().expect("without a maximum it never gives up");
+        let drawn = u32::try_from(self.entropy.random_u64() >> 32).expect("half of 64 bits");
+        at_least + (2 * interval).mul_f64(f64::from(drawn) / f64::from(u32::MAX))
     }
 
     /// A session lived: the next wait is a first one.
@@ -62,6 +77,7 @@ impl Pace {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::seam::SystemEntropy;
 
     const FIRST: Duration = Duration::from_millis(500);
     const CAP: Duration = Duration::from_mins(1);
@@ -71,7 +87,7 @@ mod tests {
     fn draws(failure: usize) -> Vec<Duration> {
         (0..200)
             .map(|_| {
-                let mut pace = Pace::new((FIRST, CAP));
+                let mut pace = Pace::new((FIRST, CAP), Arc::new(SystemEntropy));
                 for _ in 0..failure {
                     pace.failed(Duration::ZERO);
                 }
@@ -92,7 +108,7 @@ mod tests {
 
     #[test]
     fn what_hq_asks_for_is_a_minimum() {
-        let mut pace = Pace::new((FIRST, CAP));
+        let mut pace = Pace::new((FIRST, CAP), Arc::new(SystemEntropy));
         for _ in 0..50 {
             assert!(pace.failed(Duration::from_secs(90)) >= Duration::from_secs(90));
         }
@@ -100,7 +116,7 @@ mod tests {
 
     #[test]
     fn a_session_that_lived_makes_the_next_wait_a_first_one() {
-        let mut pace = Pace::new((FIRST, CAP));
+        let mut pace = Pace::new((FIRST, CAP), Arc::new(SystemEntropy));
         for _ in 0..20 {
             pace.failed(Duration::ZERO);
         }
@@ -112,7 +128,7 @@ mod tests {
 
     #[test]
     fn other_bounds_count_from_the_next_wait_on_and_the_same_ones_change_nothing() {
-        let mut pace = Pace::new((FIRST, CAP));
+        let mut pace = Pace::new((FIRST, CAP), Arc::new(SystemEntropy));
         for _ in 0..20 {
             pace.failed(Duration::ZERO);
         }
