@@ -14,3 +14,4 @@ pub mod process; // start, wait for the ready line, stop, kill
 pub mod programs; // this binary as `wasl` and as `wasl-hq`
 pub mod sample; // the sample enrollments
 pub mod wire; // a link in user space: delay, loss, cuts
+pub mod sim; // worlds in one process, driven by a seed

@@ -1,0 +1,52 @@
+//! Bugs that are planted, to see that each is caught: always in what the world does for the
+//! product, never in the product.
+
+/// A bug.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Bug {
+    /// An office's syncs do nothing: it answers before anything is durable.
+    AckBeforeSync,
+    /// As above, and nobody looks at what is missing after a power cut: numbers are used again.
+    DotReuse,
+    /// Nobody wakes a session whose feed has grown.
+    LostWakeUp,
+    /// A cursor counts whatever life of HQ's database it is of.
+    CursorWithoutEpoch,
+    /// After a start the journal is folded first and the inbox after it.
+    FoldOrder,
+    /// HQ takes nothing more of an office of which it holds an entry.
+    PoisonBlocksQueue,
+    /// HQ acknowledges entries and commits them later.
+    AckBeforeCommit,
+    /// An office believes a receipt that HQ did not sign.
+    ReceiptNotVerified,
+    /// An office says that it has HQ's news before they are durable.
+    NewsAckedBeforeStored,
+}
+
+impl Bug {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::AckBeforeSync,
+        Self::DotReuse,
+        Self::LostWakeUp,
+        Self::CursorWithoutEpoch,
+        Self::FoldOrder,
+        Self::PoisonBlocksQueue,
+        Self::AckBeforeCommit,
+        Self::ReceiptNotVerified,
+        Self::NewsAckedBeforeStored,
+    ];
+
+    /// The invariant that it breaks.
+    pub fn breaks(self) -> &'static str {
+        match self {
+            Self::AckBeforeSync => "I1",
+            Self::DotReuse => "I2",
+            Self::AckBeforeCommit | Self::ReceiptNotVerified | Self::NewsAckedBeforeStored => "I3",
+            Self::LostWakeUp | Self::CursorWithoutEpoch => "I4",
+            Self::PoisonBlocksQueue => "I10",
+            Self::FoldOrder => "I11",
+        }
+    }
+}

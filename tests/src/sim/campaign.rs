@@ -1,0 +1,92 @@
+//! Many worlds, one after another on a few threads.
+
+use std::collections::BTreeMap;
+use std::thread;
+
+use super::{District, Outcome, Plan, simulate};
+use crate::clock;
+
+/// What came of many worlds.
+#[derive(Debug)]
+pub struct Campaign {
+    /// How many there were.
+    pub worlds: u64,
+    /// What was done to them, and how often.
+    pub counted: BTreeMap<&'static str, u64>,
+    /// Those in which something did not hold, at most [`KEPT`].
+    pub failed: Vec<Outcome>,
+    /// How many things happened in them.
+    pub steps: u64,
+    /// How long they lasted in their own time, in milliseconds.
+    pub simulated_ms: u64,
+    /// How long they took, in seconds.
+    pub took_s: u64,
+}
+
+/// How many failures are kept for a report.
+const KEPT: usize = 5;
+
+/// Lets the worlds of these seeds happen: the first one, and how many.
+pub fn campaign(district: &District, (first, seeds): (u64, u64), threads: u64) -> Campaign {
+    let began = clock::now();
+    let threads = threads.max(1);
+    let parts = thread::scope(|scope| {
+        let part = |nth| {
+            scope.spawn(move || {
+                some(
+                    district,
+                    (first..first + seeds).skip(nth).step_by(usize::try_from(threads).unwrap_or(1)),
+                )
+            })
+        };
+        let parts: Vec<_> = (0..usize::try_from(threads).unwrap_or(1)).map(part).collect();
+        let joined = parts.into_iter().map(|part| part.join().expect("no world panics"));
+        joined.collect::<Vec<_>>()
+    });
+    let mut all = Campaign {
+        worlds: 0,
+        counted: BTreeMap::new(),
+        failed: Vec::new(),
+        steps: 0,
+        simulated_ms: 0,
+        took_s: began.elapsed().as_secs(),
+    };
+    for part in parts {
+        all.worlds += part.worlds;
+        all.steps += part.steps;
+        all.simulated_ms += part.simulated_ms;
+        all.failed.extend(part.failed);
+        for (what, times) in part.counted {
+            *all.counted.entry(what).or_default() += times;
+        }
+    }
+    all.failed.sort_by_key(|outcome| outcome.seed);
+    all
+}
+
+fn some(district: &District, seeds: impl Iterator<Item = u64>) -> Campaign {
+    let mut some = Campaign {
+        worlds: 0,
+        counted: BTreeMap::new(),
+        failed: Vec::new(),
+        steps: 0,
+        simulated_ms: 0,
+        took_s: 0,
+    };
+    for seed in seeds {
+        let outcome = simulate(district, &Plan { seed, bug: None, trace: false });
+        some.worlds += 1;
+        some.steps += outcome.steps;
+        some.simulated_ms += outcome.simulated_ms;
+        for (what, times) in &outcome.counted {
+            *some.counted.entry(what).or_default() += times;
+        }
+        if !outcome.violations.is_empty() {
+            some.failed.push(outcome);
+            if some.failed.len() >= KEPT {
+                break;
+            }
+        }
+    }
+    some
+}
