@@ -4,3 +4,4 @@
 
 mod world; // one record at some offices and HQ, and an oracle
 mod records; // one record at four replicas, against explicit causal histories
+mod worlds; // fourteen offices and HQ

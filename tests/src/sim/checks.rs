@@ -13,7 +13,7 @@ use wasl_protocol::record::{RecordState, Value, grants};
 use wasl_protocol::units::Seq;
 use wasl_protocol::wire::Ack;
 
-use super::oracle::{uids, uids_in};
+use super::oracle::{Made, uids, uids_in};
 use super::world::{Happens, World};
 
 /// By when both sides must be level once nothing breaks any more, in milliseconds.
@@ -105,7 +105,13 @@ impl World<'_> {
     /// I2: what HQ acknowledges is what the office wrote.
     pub(super) fn hq_acked(&mut self, ack: &Ack) {
         self.oracle.acked(ack);
-        if ack.stored.seq.0 > 0 && self.oracle.learn(ack.journal, ack.stored).is_some() {
+        let of_rotten = self.offices.iter().any(|office| {
+            office.rotten && office.facts.borrow().journals.iter().any(|(id, _)| *id == ack.journal)
+        });
+        if ack.stored.seq.0 > 0
+            && self.oracle.learn(ack.journal, ack.stored).is_some()
+            && !of_rotten
+        {
             self.violated(
                 "I2",
                 format!("HQ has another entry at {} than its office", ack.stored.seq),
@@ -182,6 +188,11 @@ impl World<'_> {
             let head = facts.journals.last().map(|(_, head)| *head);
             if self.offices[nth].engine.is_none() || facts.stored != head {
                 behind.push(format!("office {nth} has entries that HQ has not acknowledged"));
+                continue;
+            }
+            let conn = self.offices[nth].conn.and_then(|conn| self.conns.get(&conn));
+            if !conn.is_some_and(|conn| conn.is_whole()) {
+                behind.push(format!("office {nth} has no session"));
                 continue;
             }
             let id = self.offices[nth].id.clone();
@@ -276,7 +287,10 @@ impl World<'_> {
                 let stands = uids_in(state, group);
                 let lost = newest.difference(&stands).count();
                 let back = stands.difference(&newest).count();
-                let unsure = self.oracle.refused_in.contains(record);
+                // What an office wrote that takes part no more may be at HQ or not.
+                let gone = |m: &Made| m.office.is_some_and(|nth| !self.offices[nth].counts());
+                let unsure = self.oracle.refused_in.contains(record)
+                    || self.oracle.made.values().any(|m| m.record == *record && gone(m));
                 if lost > 0 && !unsure || back > 0 && !unsure {
                     let form = &state.origin.form_number;
                     wrong.push(format!(

@@ -6,6 +6,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use fastrand::Rng;
 use tokio::runtime::Runtime;
@@ -61,12 +62,15 @@ const WORK: u8 = 0;
 const FEED: u8 = 1;
 const LOOK: u8 = 2;
 
+/// How many databases there have been: each world has its own.
+static WORLDS: AtomicU64 = AtomicU64::new(0);
+
 /// How long HQ takes to start again, in milliseconds.
 const START_MS: u64 = 3_000;
 
 impl Hq {
     pub(super) fn new(district: &District, runtime: &Runtime, time: &Time, dice: &mut Rng) -> Self {
-        let name = format!("{:x}-{:016x}.db", std::process::id(), dice.u64(..));
+        let name = format!("world-{}.db", WORLDS.fetch_add(1, Ordering::Relaxed));
         let database = district.place.join(name);
         std::fs::copy(&district.database, &database).expect("a database can be copied");
         let clock = SimClock::new(time, 0);

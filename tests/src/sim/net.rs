@@ -64,6 +64,11 @@ impl Conn {
         Self { office, flows: Default::default(), up, down, byes: [None, None], cut: false }
     }
 
+    /// Does it stand at both ends?
+    pub(super) fn is_whole(&self) -> bool {
+        self.up.is_some() && self.down.is_some() && !self.cut
+    }
+
     /// How many pieces are under way.
     pub(super) fn waiting(&self, way: Way, lane: Lane) -> usize {
         self.flows[way as usize][lane as usize].pieces.len()

@@ -43,9 +43,6 @@ impl World<'_> {
     }
 
     fn trap(&mut self, nth: usize, trap: Trap, what: &'static str) {
-        if self.offices[nth].engine.is_none() {
-            return;
-        }
         self.count(what);
         if self.has(Bug::AckBeforeSync) || self.has(Bug::DotReuse) {
             self.offices[nth].disk.lie();

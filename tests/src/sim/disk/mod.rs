@@ -4,6 +4,12 @@
 //! power cut keeps what the dice say, whole, torn or not at all, in any order. Pages that hold only
 //! zeros are not stored, so that a preallocated segment costs nothing.
 
+mod content; // a file's bytes
+mod state; // files and folders
+
+#[cfg(test)]
+mod tests; // what it promises
+
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
 use std::path::{Component, Path};
@@ -12,218 +18,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use fastrand::Rng;
 use wasl_agent::seam::{Disk, DiskFile};
 
-/// The size of a page, in bytes: what a torn write is torn at is a byte, not a page.
-const PAGE: usize = 4096;
+use self::content::{Content, PAGE, Unsynced};
+pub(super) use self::state::Trap;
+use self::state::{CUT, EIO, Node, ROOT, State};
 
 /// What a disk of an office has free, in bytes.
 const FREE_BYTES: u64 = 1 << 34;
 
-type Page = Arc<[u8; PAGE]>;
-
-/// A file's bytes; pages that are not there are zeros.
-#[derive(Clone, Debug, Default)]
-struct Content {
-    len: u64,
-    pages: BTreeMap<u64, Page>,
-}
-
-/// A write that no sync has covered.
-#[derive(Clone, Debug)]
-struct Unsynced {
-    offset: u64,
-    /// The bytes up to the last that is not zero.
-    bytes: Vec<u8>,
-    /// How long it is with the zeros behind them.
-    len: u64,
-}
-
-#[derive(Clone, Debug)]
-enum Node {
-    Dir { live: BTreeMap<String, u64>, durable: BTreeMap<String, u64> },
-    File { live: Content, durable: Content, unsynced: Vec<Unsynced> },
-}
-
-/// What a disk does at one of its next operations.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Trap {
-    /// The process is killed before this write or sync.
-    Kill,
-    /// The machine loses its power there: a write that was under way may be torn.
-    Cut,
-    /// The sync says EIO, and what it should have written is lost though readers see it.
-    FailSync,
-}
-
-#[derive(Clone, Debug)]
-struct State {
-    nodes: BTreeMap<u64, Node>,
-    next: u64,
-    free: u64,
-    boot: u64,
-    /// After how many more writes and syncs the trap closes.
-    trap: Option<(u64, Trap)>,
-    /// Nothing works any more: the machine is off, or the process is gone.
-    dead: bool,
-    /// It is off because its power was cut.
-    cut: bool,
-    /// A planted bug: syncs do nothing, and say they did.
-    lies: bool,
-}
-
 /// One machine's disk. Cheap to clone: all clones are the same disk.
 #[derive(Clone, Debug)]
 pub(super) struct SimDisk(Arc<Mutex<State>>);
-
-const ROOT: u64 = 1;
-
-impl Content {
-    fn read(&self, buf: &mut [u8], offset: u64) -> usize {
-        let len = usize::try_from(self.len.saturating_sub(offset)).unwrap_or(usize::MAX);
-        let len = len.min(buf.len());
-        let buf = &mut buf[..len];
-        if buf.iter().any(|byte| *byte != 0) {
-            buf.fill(0);
-        }
-        let end = offset + len as u64;
-        let first = offset / PAGE as u64;
-        for (number, page) in self.pages.range(first..) {
-            let start = number * PAGE as u64;
-            if start >= end {
-                break;
-            }
-            let (from, to) = (start.max(offset), (start + PAGE as u64).min(end));
-            let (from_page, to_page) = (place(from - start), place(to - start));
-            buf[place(from - offset)..place(to - offset)]
-                .copy_from_slice(&page[from_page..to_page]);
-        }
-        len
-    }
-
-    fn write(&mut self, bytes: &[u8], offset: u64) {
-        let mut at = offset;
-        let mut rest = bytes;
-        while !rest.is_empty() {
-            let (number, within) = (at / PAGE as u64, place(at % PAGE as u64));
-            let take = rest.len().min(PAGE - within);
-            let (piece, more) = rest.split_at(take);
-            if self.pages.contains_key(&number) || piece.iter().any(|byte| *byte != 0) {
-                let page = self.pages.entry(number).or_insert_with(|| Arc::new([0; PAGE]));
-                Arc::make_mut(page)[within..within + take].copy_from_slice(piece);
-            }
-            at += take as u64;
-            rest = more;
-        }
-        self.len = self.len.max(at);
-    }
-
-    fn zeros(&mut self, from: u64, to: u64) {
-        let pages: Vec<u64> =
-            self.pages.range(from / PAGE as u64..=to / PAGE as u64).map(|(n, _)| *n).collect();
-        for number in pages {
-            let start = number * PAGE as u64;
-            let page = self.pages.get_mut(&number).expect("it is in the range");
-            let (a, b) = (from.max(start), to.min(start + PAGE as u64));
-            if a < b {
-                Arc::make_mut(page)[place(a - start)..place(b - start)].fill(0);
-            }
-        }
-        self.len = self.len.max(to);
-    }
-
-    fn apply(&mut self, write: &Unsynced, torn_at: Option<u64>) {
-        let keep = torn_at.unwrap_or(write.len).min(write.len);
-        let some = write.bytes.len().min(place(keep));
-        self.write(&write.bytes[..some], write.offset);
-        self.zeros(write.offset + some as u64, write.offset + keep);
-    }
-}
-
-fn place(n: u64) -> usize {
-    usize::try_from(n).expect("places in a file fit a usize")
-}
-
-impl State {
-    /// The way to a place: its folder's node and its name there.
-    fn walk(&self, path: &Path) -> io::Result<(u64, String)> {
-        let mut names: Vec<String> = path
-            .components()
-            .filter_map(|part| match part {
-                Component::Normal(name) => Some(name.to_string_lossy().into_owned()),
-                _ => None,
-            })
-            .collect();
-        let last = names.pop().ok_or(ErrorKind::InvalidInput)?;
-        let mut at = ROOT;
-        for name in names {
-            at = self.child(at, &name).ok_or(ErrorKind::NotFound)?;
-        }
-        Ok((at, last))
-    }
-
-    fn child(&self, dir: u64, name: &str) -> Option<u64> {
-        match self.nodes.get(&dir) {
-            Some(Node::Dir { live, .. }) => live.get(name).copied(),
-            _ => None,
-        }
-    }
-
-    fn find(&self, path: &Path) -> io::Result<u64> {
-        let (dir, name) = self.walk(path)?;
-        self.child(dir, &name).ok_or_else(|| ErrorKind::NotFound.into())
-    }
-
-    fn names(&mut self, dir: u64) -> io::Result<&mut BTreeMap<String, u64>> {
-        match self.nodes.get_mut(&dir) {
-            Some(Node::Dir { live, .. }) => Ok(live),
-            _ => Err(ErrorKind::NotADirectory.into()),
-        }
-    }
-
-    fn add(&mut self, dir: u64, name: String, node: Node) -> io::Result<u64> {
-        let id = self.next;
-        self.next += 1;
-        self.names(dir)?.insert(name, id);
-        self.nodes.insert(id, node);
-        Ok(id)
-    }
-
-    /// One write, rename, removal or sync: the trap may close before it.
-    fn step(&mut self, is_sync: bool) -> io::Result<()> {
-        self.alive()?;
-        let Some((left, trap)) = self.trap else { return Ok(()) };
-        if left > 0 || (trap == Trap::FailSync && !is_sync) {
-            self.trap = Some((left.saturating_sub(1), trap));
-            return Ok(());
-        }
-        self.trap = None;
-        if trap == Trap::FailSync {
-            return Err(io::Error::from_raw_os_error(EIO));
-        }
-        (self.dead, self.cut) = (true, trap == Trap::Cut);
-        Err(io::Error::other(if trap == Trap::Cut { CUT } else { "killed" }))
-    }
-
-    /// A copy of a node of another disk, with all below it.
-    fn copy_from(&mut self, other: &Self, node: u64) -> u64 {
-        let copied = match &other.nodes[&node] {
-            Node::Dir { live, .. } => {
-                let names =
-                    live.iter().map(|(name, id)| (name.clone(), self.copy_from(other, *id)));
-                let names: BTreeMap<_, _> = names.collect();
-                Node::Dir { live: names.clone(), durable: names }
-            }
-            file => file.clone(),
-        };
-        let id = self.next;
-        self.next += 1;
-        self.nodes.insert(id, copied);
-        id
-    }
-
-    fn alive(&self) -> io::Result<()> {
-        if self.dead { Err(io::Error::other("the machine is off")) } else { Ok(()) }
-    }
-}
 
 impl SimDisk {
     /// An empty disk.
@@ -506,12 +310,6 @@ impl Disk for SimDisk {
         Ok(self.state().boot.to_string())
     }
 }
-
-/// What a write says that the power cut short.
-const CUT: &str = "the power is gone";
-
-/// The system's number for a failed device.
-const EIO: i32 = 5;
 
 struct SimFile {
     disk: SimDisk,
