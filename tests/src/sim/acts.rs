@@ -31,10 +31,10 @@ impl World<'_> {
             7 => self.enroll_again(false),
             8 => self.enroll_again(true),
             9..=12 => self.correct(),
-            13..=15 => {
+            13 | 14 => {
                 self.hq_edits(None);
             }
-            16 | 17 => self.hq_grants(),
+            15..=17 => self.hq_grants(),
             18 => {
                 self.hq_decides();
             }
@@ -161,7 +161,12 @@ impl World<'_> {
 
     fn correct(&mut self) {
         let Some(nth) = self.some_office() else { return };
-        let Some(state) = self.some_record(nth) else { return };
+        if let Some(state) = self.some_record(nth) {
+            self.correct_as_read(nth, state);
+        }
+    }
+
+    fn correct_as_read(&mut self, nth: usize, state: RecordState<Value>) {
         let groups = self.some_groups(&OFFICES);
         let record = state.origin.id();
         let uid = self.oracle.makes(Some(nth), record, &groups, Some(&state));
@@ -207,7 +212,9 @@ impl World<'_> {
         if self.oracle.opened.is_empty() {
             return None;
         }
-        let which = self.dice.usize(..self.oracle.opened.len());
+        // Some records are in everybody's hands.
+        let most = if self.dice.bool() { 3 } else { self.oracle.opened.len() };
+        let which = self.dice.usize(..self.oracle.opened.len().min(most));
         self.hq_reads(self.oracle.opened[which].record)
     }
 
@@ -243,6 +250,14 @@ impl World<'_> {
             Some(office) if self.dice.bool() => (office.clone(), true),
             _ => (self.offices[self.dice.usize(..self.offices.len())].id.clone(), false),
         };
+        let nth = self.offices.iter().position(|o| o.id == office);
+        if let (true, Some(nth)) = (ends, nth)
+            && self.dice.bool()
+            && let Some(read) = self.office_reads(nth, state.origin.id())
+        {
+            // The other office is at it when its grant ends: what it writes will be held.
+            self.correct_as_read(nth, read);
+        }
         let done = store.grant(state.origin.id(), &office, ends, None);
         let done = self.runtime.block_on(done).is_ok();
         self.count(if ends { "grant ended" } else { "grant" });
