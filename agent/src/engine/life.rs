@@ -207,7 +207,9 @@ pub fn open_in_memory(
     let receipts = Receipts::load(world, dir, journal, hq);
     let known = Known { journal: receipts.stored(), inbox: None };
     let (mut logs, torn) = Logs::open(world, identity, known)?;
-    torn.into_iter().for_each(|torn| notice(Notice::Torn(torn)));
+    for torn in torn {
+        notice(Notice::Torn(torn));
+    }
     let view = Box::new(MemoryView::new(logs.empty_meta()));
     let rows = caught_up(&mut logs, view, notice)?;
     if rows.inbox_lacks {

@@ -85,12 +85,11 @@ pub struct Driver {
     epoch: EpochId,
     sign_key: SignKey,
     work: VecDeque<Work>,
-    working: bool,
+    under_way: UnderWay,
     /// What to send right behind Welcome.
     receipts: Vec<Ack>,
     /// What to read next of the feed, once there is room for it.
     wanted: Option<(FeedNo, usize)>,
-    reading: bool,
     /// The journals that Hello named.
     journals: Vec<JournalId>,
     /// How far the office has been told that the feed has come.
@@ -99,13 +98,20 @@ pub struct Driver {
     look: bool,
     /// Before that the machine says nothing else.
     welcomed: bool,
-    looking: bool,
     /// The edition that was offered last, or that the office had when it came.
     offered: Option<Serial>,
     /// The edition of which it was told last that its rollout is stopped.
     aborted: Option<Serial>,
     /// What is to be done before the machine is asked again.
     effects: VecDeque<Effect>,
+}
+
+/// What has been asked for and not been answered yet, one of each kind at most.
+#[derive(Clone, Copy, Debug, Default)]
+struct UnderWay {
+    work: bool,
+    feed: bool,
+    config: bool,
 }
 
 impl Driver {
@@ -117,15 +123,13 @@ impl Driver {
             epoch,
             sign_key,
             work: VecDeque::new(),
-            working: false,
+            under_way: UnderWay::default(),
             receipts: Vec::new(),
             wanted: None,
-            reading: false,
             journals: Vec::new(),
             told: FeedNo(0),
             look: false,
             welcomed: false,
-            looking: false,
             offered: None,
             aborted: None,
             effects: VecDeque::new(),
@@ -146,21 +150,21 @@ impl Driver {
     pub fn take(&mut self, now: MonoMs, event: Event) {
         match event {
             Event::Done(Done { input, receipts }) => {
-                self.working = false;
+                self.under_way.work = false;
                 self.receipts.extend(receipts);
                 if let Some(input) = input {
                     self.machine.handle(now, input);
                 }
             }
             Event::Read(stretch) => {
-                self.reading = false;
+                self.under_way.feed = false;
                 match stretch {
                     Ok(stretch) => self.send_states(now, stretch),
                     Err(bye) => self.machine.handle(now, Input::Close(bye)),
                 }
             }
             Event::Config(found) => {
-                self.looking = false;
+                self.under_way.config = false;
                 match found {
                     Ok(found) => self.say_config(now, found),
                     Err(bye) => self.machine.handle(now, Input::Close(bye)),
@@ -246,22 +250,22 @@ impl Driver {
 
     /// Starts what has room now: one piece of work, one read of the feed, one look for config.
     fn start_waiting(&mut self, waiting: Waiting) -> Option<Effect> {
-        if !self.working
+        if !self.under_way.work
             && let Some(work) = self.work.pop_front()
         {
-            self.working = true;
+            self.under_way.work = true;
             return Some(Effect::Work(work));
         }
-        if !self.reading
+        if !self.under_way.feed
             && waiting.states < STATES_WAITING
             && let Some((after, max_bytes)) = self.wanted.take()
         {
-            self.reading = true;
+            self.under_way.feed = true;
             let journals = self.journals.clone();
             return Some(Effect::ReadFeed { journals, after, max_bytes });
         }
-        if self.welcomed && !self.looking && std::mem::take(&mut self.look) {
-            self.looking = true;
+        if self.welcomed && !self.under_way.config && std::mem::take(&mut self.look) {
+            self.under_way.config = true;
             return Some(Effect::LookForConfig);
         }
         None

@@ -27,6 +27,9 @@ pub struct Campaign {
 const KEPT: usize = 5;
 
 /// Lets the worlds of these seeds happen: the first one, and how many.
+///
+/// # Panics
+/// If a world does.
 pub fn campaign(district: &District, (first, seeds): (u64, u64), threads: u64) -> Campaign {
     let began = clock::now();
     let threads = threads.max(1);

@@ -13,6 +13,7 @@ use wasl_protocol::record::{RecordState, Value, grants};
 use wasl_protocol::units::Seq;
 use wasl_protocol::wire::Ack;
 
+use super::net::Conn;
 use super::oracle::{Made, uids, uids_in};
 use super::world::{Happens, World};
 
@@ -91,11 +92,11 @@ impl World<'_> {
 
     /// An office or HQ found that their journals differ: only rot may do that.
     pub(super) fn saw_fork(&mut self, nth: usize) {
-        if self.offices[nth].alarmed {
+        if self.offices[nth].woe.alarmed {
             return;
         }
-        self.offices[nth].alarmed = true;
-        if self.offices[nth].rotten {
+        self.offices[nth].woe.alarmed = true;
+        if self.offices[nth].woe.rotten {
             self.count("rotten log, said by a fork");
         } else {
             self.violated("I2", format!("office {nth}: its journal and HQ's differ"));
@@ -106,7 +107,8 @@ impl World<'_> {
     pub(super) fn hq_acked(&mut self, ack: &Ack) {
         self.oracle.acked(ack);
         let of_rotten = self.offices.iter().any(|office| {
-            office.rotten && office.facts.borrow().journals.iter().any(|(id, _)| *id == ack.journal)
+            office.woe.rotten
+                && office.facts.borrow().journals.iter().any(|(id, _)| *id == ack.journal)
         });
         if ack.stored.seq.0 > 0
             && self.oracle.learn(ack.journal, ack.stored).is_some()
@@ -165,9 +167,9 @@ impl World<'_> {
         let Some(store) = self.store() else { return };
         for nth in 0..self.offices.len() {
             let held = self.runtime.block_on(store.held_of(&self.offices[nth].id)).unwrap_or(0);
-            let head = self.offices[nth].facts.borrow().journals.last().map(|(_, head)| head.seq);
+            let ends = self.offices[nth].facts.borrow().journals.last().map(|(_, at)| at.seq);
             let has = self.hq_stands(nth).map(|(_, at)| at.seq);
-            if self.offices[nth].counts() && held > 0 && has < head {
+            if self.offices[nth].counts() && held > 0 && has < ends {
                 self.violated(
                     "I10",
                     format!("HQ holds an entry of office {nth}, and takes no more"),
@@ -191,7 +193,7 @@ impl World<'_> {
                 continue;
             }
             let conn = self.offices[nth].conn.and_then(|conn| self.conns.get(&conn));
-            if !conn.is_some_and(|conn| conn.is_whole()) {
+            if !conn.is_some_and(Conn::is_whole) {
                 behind.push(format!("office {nth} has no session"));
                 continue;
             }
@@ -291,7 +293,7 @@ impl World<'_> {
                 let gone = |m: &Made| m.office.is_some_and(|nth| !self.offices[nth].counts());
                 let unsure = self.oracle.refused_in.contains(record)
                     || self.oracle.made.values().any(|m| m.record == *record && gone(m));
-                if lost > 0 && !unsure || back > 0 && !unsure {
+                if lost + back > 0 && !unsure {
                     let form = &state.origin.form_number;
                     wrong.push(format!(
                         "form {form}, {group}: {newest:?} should stand, {stands:?} do"

@@ -74,13 +74,13 @@ impl World<'_> {
     /// The step is durable, or the disk is full: then the way stands still until the next start.
     pub(super) fn step_written(&mut self, nth: usize, written: bool) {
         if written {
-            self.offices[nth].config_waits = false;
+            self.offices[nth].waits.config = false;
             self.tell_config(nth, Input::Journalled);
         }
     }
 
     fn pump_config(&mut self, nth: usize) {
-        while !self.offices[nth].config_waits {
+        while !self.offices[nth].waits.config {
             let Some(config) = &mut self.offices[nth].config else { return };
             let input = match config.poll() {
                 Output::Sleep(until) => return self.config_sleeps(nth, until),
@@ -90,7 +90,7 @@ impl World<'_> {
                         step.serial,
                         step.phase.as_str()
                     ));
-                    self.offices[nth].config_waits = true;
+                    self.offices[nth].waits.config = true;
                     let (answer, waits) = oneshot::channel();
                     let input = EngineInput::ConfigStep { step: Box::new(step), answer };
                     return self.ask(nth, input, Wanted::Step(waits));

@@ -200,7 +200,7 @@ impl World<'_> {
             Way::Up => self.hq_ends(conn, Bye::now(ByeCode::Done), false),
             Way::Down => {
                 let why = bye.map_or(Failure::Timeout, Failure::Closed);
-                self.office_ends(conn, why, false);
+                self.office_ends(conn, &why, false);
             }
         }
         self.forget_if_over(conn);

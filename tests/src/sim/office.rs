@@ -39,29 +39,41 @@ pub(super) struct Office {
     pub(super) life: u32,
     /// What waits for the next turn.
     inputs: Vec<(Input, Wanted)>,
-    turn_due: bool,
     pub(super) pace: Pace,
     pub(super) conn: Option<u32>,
     /// Until when nothing goes up, or down.
     pub(super) blocked_until: [u64; 2],
     pub(super) config: Option<OfficeConfig>,
-    /// A step of an edition is being journalled: the config's way waits.
-    pub(super) config_waits: bool,
+    pub(super) waits: Waits,
     /// When the config looks at the time.
     pub(super) config_at: u64,
     /// Its editions' slots, which lie beside the logs and are fsynced.
     pub(super) slots: BTreeMap<Serial, Vec<u8>>,
-    /// Bytes of its logs have rotted: it has to say so, and takes part no more.
-    pub(super) rotten: bool,
-    /// It said that something is wrong with its logs.
-    pub(super) alarmed: bool,
-    pub(super) revoked: bool,
+    pub(super) woe: Woe,
     /// Its disk is full, or failed: what is refused then is refused rightly.
     pub(super) ill: bool,
     /// The newest cursor that it has told HQ to be durable.
     pub(super) told: Option<Cursor>,
     /// What it was given of HQ's, in order: for a planted bug.
     pub(super) given: Vec<(Vec<SignedNews>, Cursor)>,
+}
+
+/// What is due at an office.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Waits {
+    turn: bool,
+    /// A step of an edition is being journalled: the config's way waits.
+    pub(super) config: bool,
+}
+
+/// Why an office takes part no more.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Woe {
+    /// Bytes of its logs have rotted: it has to say so.
+    pub(super) rotten: bool,
+    /// It said that something is wrong with its logs.
+    pub(super) alarmed: bool,
+    pub(super) revoked: bool,
 }
 
 /// Who waits for what of a turn.
@@ -110,17 +122,14 @@ impl Office {
             facts: watch::channel(Arc::default()).1,
             life: 0,
             inputs: Vec::new(),
-            turn_due: false,
             pace: Pace::new(PACE, entropy),
             conn: None,
             blocked_until: [0, 0],
             config: None,
-            config_waits: false,
+            waits: Waits::default(),
             config_at: 0,
             slots: BTreeMap::new(),
-            rotten: false,
-            alarmed: false,
-            revoked: false,
+            woe: Woe::default(),
             ill: false,
             told: None,
             given: Vec::new(),
@@ -129,7 +138,7 @@ impl Office {
 
     /// Does it still take part? Then everything is asked of it.
     pub(super) fn counts(&self) -> bool {
-        !self.rotten && !self.revoked && !self.alarmed
+        !self.woe.rotten && !self.woe.revoked && !self.woe.alarmed
     }
 }
 
@@ -137,7 +146,7 @@ impl World<'_> {
     /// The office's process starts: its logs are opened, mended and folded.
     pub(super) fn start(&mut self, nth: usize) {
         let office = &mut self.offices[nth];
-        if office.engine.is_some() || office.alarmed {
+        if office.engine.is_some() || office.woe.alarmed {
             return;
         }
         office.life += 1;
@@ -169,8 +178,8 @@ impl World<'_> {
             // A disk that fails at the start too: the service manager tries again.
             return self.at(START_MS, Happens::Start { office: nth });
         }
-        office.alarmed = true;
-        let rotten = office.rotten;
+        office.woe.alarmed = true;
+        let rotten = office.woe.rotten;
         let reason = said.rsplit(": ").next().unwrap_or_default().to_owned();
         self.log(format_args!("office {nth} does not start: {reason}"));
         if rotten {
@@ -188,14 +197,14 @@ impl World<'_> {
         office.door = Some(Door { office: office_id, handle, world });
         office.engine = Some(engine);
         office.inputs.clear();
-        (office.turn_due, office.config_waits) = (false, false);
+        (office.waits.turn, office.waits.config) = (false, false);
         let head = office.facts.borrow().journals.last().map_or(0, |(_, head)| head.seq.0);
-        let (life, rotten) = (office.life, office.rotten);
+        let (life, rotten) = (office.life, office.woe.rotten);
         self.log(format_args!("office {nth} starts: {head} entries, {torn} torn ends"));
         if torn > 0 {
             self.count("torn end mended");
             // A damaged last entry is cut like a torn one; it is told, which is what is asked.
-            self.offices[nth].alarmed = rotten;
+            self.offices[nth].woe.alarmed = rotten;
         }
         if self.has(Bug::FoldOrder) {
             self.fold_backwards(nth);
@@ -239,8 +248,8 @@ impl World<'_> {
         if office.inputs.len() > MOST_INPUTS {
             self.violated("I7", format!("more than {MOST_INPUTS} inputs wait for an engine"));
         }
-        if !self.offices[nth].turn_due {
-            self.offices[nth].turn_due = true;
+        if !self.offices[nth].waits.turn {
+            self.offices[nth].waits.turn = true;
             let life = self.offices[nth].life;
             let delay = self.dice.u64(..=self.dials.sync_ms);
             self.at(delay, Happens::Turn { office: nth, life });
@@ -250,7 +259,7 @@ impl World<'_> {
     /// One turn of the engine, and the answers to whoever waits for them.
     pub(super) fn turn(&mut self, nth: usize) {
         let office = &mut self.offices[nth];
-        office.turn_due = false;
+        office.waits.turn = false;
         let (inputs, wanted): (Vec<_>, Vec<_>) =
             std::mem::take(&mut office.inputs).into_iter().unzip();
         let Some(engine) = &mut office.engine else { return };

@@ -68,7 +68,7 @@ impl World<'_> {
         let now = self.offices[nth].clock.mono();
         let Some((_, end)) = self.end(conn) else { return };
         if let Err(why) = end.driver.take(now, event) {
-            return self.office_ends(conn, why, true);
+            return self.office_ends(conn, &why, true);
         }
         self.pump_office(conn);
     }
@@ -90,7 +90,7 @@ impl World<'_> {
             let Some((_, end)) = self.end(conn) else { return };
             match end.driver.poll(now, waiting) {
                 Next::Do(effect) => self.office_does(conn, nth, effect),
-                Next::End(why) => return self.office_ends(conn, why, true),
+                Next::End(why) => return self.office_ends(conn, &why, true),
                 Next::Sleep(until) => {
                     if !room || !self.office_hears(conn, now) {
                         return self.office_sleeps(conn, nth, until);
@@ -114,13 +114,13 @@ impl World<'_> {
                     return true;
                 }
                 if let Err(why) = heard {
-                    self.office_ends(conn, why, true);
+                    self.office_ends(conn, &why, true);
                 }
                 true
             }
             Err(()) => {
                 let why = Failure::Fault("bytes that are no message".to_owned());
-                self.office_ends(conn, why, true);
+                self.office_ends(conn, &why, true);
                 true
             }
         }
@@ -200,7 +200,7 @@ impl World<'_> {
     fn store_news(&mut self, conn: u32, nth: usize, states: States) {
         let office = &self.offices[nth];
         if let Err(why) = check_news(&states, &office.id, &self.hq_key) {
-            return self.office_ends(conn, why, true);
+            return self.office_ends(conn, &why, true);
         }
         let States { states: news, upto } = states;
         if self.has(Bug::FoldOrder) {
@@ -217,7 +217,7 @@ impl World<'_> {
     pub(super) fn news_stored(&mut self, nth: usize, conn: u32, upto: Cursor, taken: bool) {
         if !taken {
             let why = Failure::Engine(wasl_agent::engine::Refused::Stopped);
-            return self.office_ends(conn, why, true);
+            return self.office_ends(conn, &why, true);
         }
         self.offices[nth].told = Some(upto);
         self.tell_office(conn, Event::Stored(upto));
@@ -254,12 +254,12 @@ impl World<'_> {
     }
 
     /// The office's end is over; it looks for HQ again after a while.
-    pub(super) fn office_ends(&mut self, conn: u32, why: Failure, says: bool) {
+    pub(super) fn office_ends(&mut self, conn: u32, why: &Failure, says: bool) {
         let Some(open) = self.conns.get_mut(&conn) else { return };
         let Some(end) = open.up.take() else { return };
         let nth = open.office;
         if says {
-            self.close(conn, Way::Up, farewell(&why));
+            self.close(conn, Way::Up, farewell(why));
         }
         let office = &mut self.offices[nth];
         office.conn = None;
@@ -270,7 +270,7 @@ impl World<'_> {
             self.saw_fork(nth);
         }
         self.config_session(nth, false);
-        self.dial_later(nth, &why, 0);
+        self.dial_later(nth, why, 0);
         self.forget_if_over(conn);
     }
 
@@ -289,7 +289,7 @@ impl World<'_> {
         let (Some((journal, head)), Some(epoch)) = (facts.journals.last(), self.hq.epoch()) else {
             return false;
         };
-        if !self.conns.get(&conn).is_some_and(|c| c.up.is_some()) {
+        if self.conns.get(&conn).is_none_or(|c| c.up.is_none()) {
             return false;
         }
         let forger = SignKey::from_secret(&[66; 32]);

@@ -129,7 +129,7 @@ impl World<'_> {
         if self.offices[nth].disk.rot(&dir, ".seg", &mut self.dice) {
             self.count("bit rot in a journal");
             self.log(format_args!("a bit of office {nth}'s journal flips"));
-            self.offices[nth].rotten = true;
+            self.offices[nth].woe.rotten = true;
             self.offices[nth].disk.switch_off(false);
             self.crashed(nth);
         }
@@ -141,7 +141,7 @@ impl World<'_> {
         if self.runtime.block_on(store.revoke(&id)).is_ok() {
             self.count("office revoked");
             self.log(format_args!("office {nth} is revoked"));
-            self.offices[nth].revoked = true;
+            self.offices[nth].woe.revoked = true;
             if let Some(conn) = self.live_at_hq(nth) {
                 self.hq_ends(conn, wasl_protocol::wire::Bye::now(ByeCode::Revoked), true);
             }
@@ -163,7 +163,7 @@ impl World<'_> {
                 self.at(0, Happens::Start { office: nth });
             } else {
                 // Who has a step of an edition unwritten, since its disk was full, starts again.
-                let (life, waits) = (self.offices[nth].life, self.offices[nth].config_waits);
+                let (life, waits) = (self.offices[nth].life, self.offices[nth].waits.config);
                 if waits {
                     self.offices[nth].disk.switch_off(false);
                     self.crashed(nth);

@@ -117,7 +117,7 @@ impl State {
                 let names: BTreeMap<_, _> = names.collect();
                 Node::Dir { live: names.clone(), durable: names }
             }
-            file => file.clone(),
+            file @ Node::File { .. } => file.clone(),
         };
         let id = self.next;
         self.next += 1;
