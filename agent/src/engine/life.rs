@@ -268,12 +268,7 @@ impl Engine {
 const TELL_EVERY: u64 = 10_000;
 
 /// What is known to have been durable: by the newest receipt, and by the view.
-fn known(
-    opened: &Opened,
-    receipts: &Receipts,
-    journal: JournalId,
-    inbox: JournalId,
-) -> Known {
+fn known(opened: &Opened, receipts: &Receipts, journal: JournalId, inbox: JournalId) -> Known {
     let meta = match opened {
         Opened::Trusted(view) => view.meta(),
         Opened::Doubted(_) => Meta::empty(journal, inbox),

@@ -132,7 +132,7 @@ impl Engine {
         if hole.reaches(log.segments()) {
             match log.next_segment() {
                 Ok(()) => hole.until = log.head(),
-                Err(AppendError::Full) => return Ok(None),
+                Err(AppendError::Full | AppendError::NoDescriptor(_)) => return Ok(None),
                 Err(AppendError::Failed(e)) => return Err(EngineError::Poisoned(e)),
             }
             self.mending.holes[0] = hole;

@@ -62,7 +62,7 @@ impl From<ExtendError> for Trouble {
     fn from(e: ExtendError) -> Self {
         match e {
             ExtendError::Append(AppendError::Full) => Self::Full,
-            ExtendError::Append(AppendError::Failed(e)) => e.into(),
+            ExtendError::Append(AppendError::Failed(e) | AppendError::NoDescriptor(e)) => e.into(),
             ExtendError::Chain(_) => {
                 Self::Io(io::Error::new(ErrorKind::InvalidData, e.to_string()))
             }
