@@ -19,7 +19,7 @@ use crate::hands::{get, set, wait};
 use hyper::body::Bytes;
 use rustix::fs::{StatVfs, statvfs};
 use rustix::mount::{MountFlags, UnmountFlags, mount, mount_remount, unmount};
-use rustix::process::{Resource, Rlimit, geteuid, prlimit};
+use rustix::process::{Resource, Rlimit, geteuid, getrlimit, prlimit};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::ffi::CString;
@@ -293,8 +293,8 @@ fn a_daemon_without_descriptors_takes_or_refuses_and_ends_for_none_of_it() {
     http.get("/v1/status").unwrap();
     let pid = office.at.pid().unwrap();
     let room = descriptors(pid) + 8;
-    let limit = Rlimit { current: Some(room), maximum: Some(room) };
-    let before = prlimit(Some(pid), Resource::Nofile, limit).unwrap();
+    let limit = |current| Rlimit { current, ..getrlimit(Resource::Nofile) };
+    let before = prlimit(Some(pid), Resource::Nofile, limit(Some(room))).unwrap();
     let socket = office.at.dir().join("wasl.sock");
     let hogs: Vec<UnixStream> = (0..64).map(|_| UnixStream::connect(&socket).unwrap()).collect();
     wait("no descriptor is left", || (descriptors(pid) >= room).then_some(()));
@@ -309,8 +309,7 @@ fn a_daemon_without_descriptors_takes_or_refuses_and_ends_for_none_of_it() {
     }
     assert!(office.at.ended().is_none(), "the daemon goes on");
     drop(hogs);
-    let limit = Rlimit { current: before.current, maximum: limit.maximum };
-    prlimit(Some(pid), Resource::Nofile, limit).unwrap();
+    prlimit(Some(pid), Resource::Nofile, before).unwrap();
     let again = wait("taken again", || {
         let (status, said) = post(&mut http, &long_form("nasr", 1_029));
         matches!(status, 200 | 201).then_some(said)
