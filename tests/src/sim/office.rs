@@ -8,10 +8,11 @@ use tokio::sync::oneshot;
 use tokio::sync::watch;
 use wasl_agent::engine::{self, Engine, Enrolled, Facts, Input, Notice, Refused, Run};
 use wasl_agent::intake::Door;
+use wasl_agent::journal;
 use wasl_agent::link::Pace;
 use wasl_agent::seam;
 use wasl_protocol::edition::{OfficeConfig, Serial};
-use wasl_protocol::entry::Cursor;
+use wasl_protocol::entry::{Cursor, Log};
 use wasl_protocol::id::{EpochId, JournalId, OfficeId, Position};
 use wasl_protocol::keys::SignKey;
 use wasl_protocol::news::SignedNews;
@@ -71,6 +72,8 @@ pub(super) struct Waits {
 pub(super) struct Woe {
     /// Bytes of its logs have rotted: it has to say so.
     pub(super) rotten: bool,
+    /// It said that there is a hole, and goes on: HQ may have what was there.
+    pub(super) holed: bool,
     /// It said that something is wrong with its logs.
     pub(super) alarmed: bool,
     pub(super) revoked: bool,
@@ -84,6 +87,7 @@ pub(super) enum Wanted {
     Read(u32, (JournalId, Position), oneshot::Receiver<Option<Run>>),
     Agreed(u32, JournalId, oneshot::Receiver<Option<Position>>),
     Stored(u32, Cursor, oneshot::Receiver<()>),
+    Mended(u32, oneshot::Receiver<bool>),
     Step(oneshot::Receiver<Result<Position, Refused>>),
     Nothing,
 }
@@ -201,6 +205,9 @@ impl World<'_> {
         let head = office.facts.borrow().journals.last().map_or(0, |(_, head)| head.seq.0);
         let (life, rotten) = (office.life, office.woe.rotten);
         self.log(format_args!("office {nth} starts: {head} entries, {torn} torn ends"));
+        if rotten {
+            self.scrub(nth);
+        }
         if torn > 0 {
             self.count("torn end mended");
             // A damaged last entry is cut like a torn one; it is told, which is what is asked.
@@ -216,6 +223,20 @@ impl World<'_> {
         self.config_starts(nth);
         let delay = self.dice.u64(..500);
         self.at(delay, Happens::Dial { office: nth, life });
+    }
+
+    /// The daemon's look through the whole journal, which is done after each start.
+    fn scrub(&mut self, nth: usize) {
+        let dir = engine::journals(self.district.members[nth].identity.dir());
+        let office = &self.offices[nth];
+        let ends = office.facts.borrow().journals.clone();
+        let Some((id, end)) = ends.last() else { return };
+        let found = journal::holes(&office.disk, &dir, (Log::Journal, *id), *end, &|| ());
+        if let Ok(holes) = found {
+            let (answer, _) = oneshot::channel();
+            let input = Input::Holes { log: Log::Journal, holes, answer };
+            self.ask(nth, input, Wanted::Nothing);
+        }
     }
 
     /// The office has taken the feed of an earlier life of HQ's database.
@@ -320,6 +341,11 @@ impl World<'_> {
                 let taken = answer.try_recv().is_ok();
                 self.news_stored(nth, conn, upto, taken);
             }
+            Wanted::Mended(conn, mut answer) => {
+                if let Ok(taken) = answer.try_recv() {
+                    self.mended(conn, taken);
+                }
+            }
             Wanted::Step(mut answer) => {
                 if let Ok(answer) = answer.try_recv() {
                     self.step_written(nth, answer.is_ok());
@@ -384,7 +410,19 @@ impl World<'_> {
             return;
         }
         let facts = Arc::clone(&office.facts.borrow_and_update());
+        if office.woe.rotten && !office.woe.holed && !facts.holes.is_empty() {
+            office.woe.holed = true;
+            self.count("rotten log, said by a hole");
+            self.log(format_args!("office {nth} says that its journal has a hole"));
+        } else if office.woe.holed && facts.holes.is_empty() {
+            // All is there again: everything is asked of it as before.
+            (office.woe.holed, office.woe.rotten) = (false, false);
+            self.count("hole filled from HQ");
+            self.log(format_args!("office {nth} has no hole any more"));
+        }
+        let office = &self.offices[nth];
         if let Some(conn) = office.conn {
+            self.office_lacks(conn, facts.lacks);
             self.office_grew(conn, facts.journals.clone());
         }
         self.check_facts(nth, &facts);

@@ -11,7 +11,7 @@ use wasl_protocol::id::{JournalId, Position};
 use wasl_protocol::keys::SignKey;
 use wasl_protocol::session::office::Input as Greeting;
 use wasl_protocol::units::{MonoMs, Seq};
-use wasl_protocol::wire::{Ack, Message, States};
+use wasl_protocol::wire::{Ack, Fetched, Message, States};
 
 use super::bugs::Bug;
 use super::net::{Way, office_waiting};
@@ -28,8 +28,8 @@ const STATES_WAITING: usize = 9;
 #[derive(Debug)]
 pub(super) struct OfficeEnd {
     driver: Driver,
-    /// The engine looks for the common position: nothing else is done before.
-    agreeing: bool,
+    /// The engine looks for the common position, or fills a hole: nothing else is done before.
+    busy: bool,
     reading: Option<(JournalId, Position, usize)>,
     pub(super) level: bool,
     wakes_at: u64,
@@ -54,8 +54,9 @@ impl World<'_> {
             hq_sign_key: self.hq_key,
             rates: Rates { heartbeat_ms: HEARTBEAT_MS, records_kbit_s: 0 },
         };
-        let driver = Driver::open(office.clock.mono(), terms, opened, 0);
-        OfficeEnd { driver, agreeing: false, reading: None, level: false, wakes_at: 0 }
+        let mut driver = Driver::open(office.clock.mono(), terms, opened, 0);
+        driver.lacks(office.clock.mono(), office.facts.borrow().lacks);
+        OfficeEnd { driver, busy: false, reading: None, level: false, wakes_at: 0 }
     }
 
     fn end(&mut self, conn: u32) -> Option<(usize, &mut OfficeEnd)> {
@@ -79,7 +80,7 @@ impl World<'_> {
             let Some(open) = self.conns.get(&conn) else { return };
             let waiting = office_waiting(open);
             let Some((nth, end)) = self.end(conn) else { return };
-            if end.agreeing {
+            if end.busy {
                 return;
             }
             let (waits, room) = (end.driver.states_waiting(), end.driver.has_room(waiting));
@@ -165,7 +166,7 @@ impl World<'_> {
             }
             Effect::Agree(standing) => {
                 if let Some((_, end)) = self.end(conn) {
-                    end.agreeing = true;
+                    end.busy = true;
                 }
                 let (journal, (answer, waits)) = (standing.journal, oneshot::channel());
                 let input = Input::Agree { standing, answer };
@@ -178,6 +179,14 @@ impl World<'_> {
                 self.config_session(nth, true);
             }
             Effect::Config(message) => self.config_hears(nth, message),
+            Effect::Mend(Fetched { journal, after, frames }) => {
+                if let Some((_, end)) = self.end(conn) {
+                    end.busy = true;
+                }
+                let (answer, waits) = oneshot::channel();
+                let input = Input::Mend { journal, after, frames, answer };
+                self.ask(nth, input, Wanted::Mended(conn, waits));
+            }
             Effect::Forked { common, .. } => self.forked(nth, common),
             Effect::Level { .. } => {
                 if let Some((_, end)) = self.end(conn) {
@@ -244,8 +253,30 @@ impl World<'_> {
 
     pub(super) fn agreed(&mut self, conn: u32, journal: JournalId, common: Option<Position>) {
         if let Some((_, end)) = self.end(conn) {
-            end.agreeing = false;
+            end.busy = false;
             self.tell_office(conn, Event::Agreed { journal, common });
+        }
+    }
+
+    /// The engine took frames for a hole, or found that they were not what was there.
+    pub(super) fn mended(&mut self, conn: u32, taken: bool) {
+        let Some((nth, end)) = self.end(conn) else { return };
+        end.busy = false;
+        if !taken {
+            let why = "frames that are not of our own journal".to_owned();
+            return self.office_ends(conn, &Failure::Fault(why), true);
+        }
+        let lacks = self.offices[nth].facts.borrow().lacks;
+        self.office_lacks(conn, lacks);
+        self.pump_office(conn);
+    }
+
+    /// What its engine needs of HQ to fill a hole.
+    pub(super) fn office_lacks(&mut self, conn: u32, lacks: Option<(JournalId, Position)>) {
+        let Some((nth, _)) = self.end(conn) else { return };
+        let now = self.offices[nth].clock.mono();
+        if let Some((_, end)) = self.end(conn) {
+            end.driver.lacks(now, lacks);
         }
     }
 
