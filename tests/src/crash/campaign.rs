@@ -51,7 +51,7 @@ pub fn run(
                 outcome.answered += answered;
                 outcome.wrong.extend(wrong);
                 progress(done);
-            })?
+            })?;
         }
         Campaign::KillOffice | Campaign::KillHq => {
             match kill(binary, campaign == Campaign::KillOffice, crashes, seed) {

@@ -4,7 +4,7 @@
 use super::check::{Promised, Scene, another_boot, hurry};
 use super::load::{Clients, Heard};
 use super::{CrashError, must};
-use crate::disk::{Cut, Event, Log, Moment, TellingDisk, image, why_not};
+use crate::disk::{Cut, Event, Log, Moment, TellingDisk, image};
 use crate::fleet::{Hq, Office};
 use crate::process::Binary;
 use crate::sample;
@@ -69,10 +69,8 @@ pub(super) struct Recording {
 impl Recording {
     /// Records a day: an office joins, clients enroll, HQ edits, both are stopped and killed.
     pub(super) fn make(binary: &Binary, seed: u64) -> Result<Self, CrashError> {
-        if let Some(why) = why_not() {
-            return Err(CrashError::Impossible(why));
-        }
-        let disk = TellingDisk::mount()?;
+        let no_disk = |e| CrashError::Impossible(format!("no FUSE file system here: {e}"));
+        let disk = TellingDisk::mount().map_err(no_disk)?;
         let (root, wires) = (disk.dir(), Wires::new()?);
         let mut hq = Hq::init(binary, root, HQ)?;
         hq.at.run()?;
@@ -126,13 +124,13 @@ impl Recording {
                 return e;
             }
             let kept = into.keep();
-            let seen = format!(
+            let story = format!(
                 "{e} ({victim:?} cut at {} of {}, seed {seed}; {})",
                 at.0,
                 self.log.now().0,
                 keep(self, &kept, cut)
             );
-            CrashError::Broken { claim: "a power cut", seen }
+            CrashError::Broken { claim: "a power cut", seen: story }
         })
     }
 
@@ -182,16 +180,16 @@ fn live(hq: &mut Hq, office: &mut Office, clients: &Clients, seed: u64) -> Resul
         }
         wait();
         if n == 0 {
-            office.at.kill()
+            office.at.kill();
         } else {
-            must(office.at.stop(), "it stops", String::new)?
+            must(office.at.stop(), "the office stops when it is asked to", String::new)?;
         }
         office.at.run()?;
         wait();
         if n == 0 {
-            hq.at.kill()
+            hq.at.kill();
         } else {
-            must(hq.at.stop(), "HQ stops", String::new)?
+            must(hq.at.stop(), "HQ stops when it is asked to", String::new)?;
         }
         hq.at.run()?;
         wait();

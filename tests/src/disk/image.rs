@@ -203,7 +203,9 @@ impl<'a> Past<'a> {
             _ => landed,
         };
         let mut file = Image::default();
-        durable.iter().for_each(|event| file.take(event));
+        for event in durable {
+            file.take(event);
+        }
         let mut len = file.bytes.len();
         for (nth, event) in pending.iter().enumerate() {
             match event {

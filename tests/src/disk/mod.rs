@@ -10,7 +10,6 @@ mod log; // what happened, in order
 mod tree; // files and folders as programs see them
 
 use std::ffi::CString;
-use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -136,22 +135,15 @@ impl Drop for TellingDisk {
     }
 }
 
-/// Why no such disk can be had on this machine, if it cannot.
-pub fn why_not() -> Option<String> {
-    let device = OpenOptions::new().read(true).write(true).open("/dev/fuse");
-    let refused = device.err().map(|e| format!("/dev/fuse cannot be opened: {e}"));
-    refused.or_else(|| TellingDisk::mount().err().map(|e| format!("FUSE cannot be mounted: {e}")))
-}
-
 /// An empty disk, or none with the reason said aloud, past the capture of a test's output: a test
 /// that needs one is skipped then, never in silence.
 ///
 /// # Panics
 /// If `WASL_NEEDS_FUSE` is set: whoever sets it wants nothing skipped.
 pub fn mount_or_say(test: &str) -> Option<TellingDisk> {
-    let why = match why_not() {
-        None => return TellingDisk::mount().ok(),
-        Some(why) => why,
+    let why = match TellingDisk::mount() {
+        Ok(disk) => return Some(disk),
+        Err(e) => format!("no FUSE file system can be mounted here: {e}"),
     };
     assert!(std::env::var_os("WASL_NEEDS_FUSE").is_none(), "{test}: {why}");
     let said = format!("!! SKIPPED: {test}: {why}. Nothing was checked.\n");
@@ -160,5 +152,4 @@ pub fn mount_or_say(test: &str) -> Option<TellingDisk> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 mod tests;
