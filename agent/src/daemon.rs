@@ -238,8 +238,7 @@ impl Parts {
         let linking = tokio::spawn(link::run(link, publish, kicked, rest_stops.clone()));
         let textfile = self.options.local.machine.metrics_textfile.clone();
         let exposing = tokio::spawn(exposed.keep(textfile, rest_stops.clone()));
-        let place = self.status_place();
-        let writing = tokio::spawn(async move { reporter.keep(&place, rest_stops).await });
+        let writing = tokio::spawn(keep_status(reporter, self.status_place(), rest_stops));
 
         let rest =
             [("link", linking), ("status", writing), ("gates", watching), ("metrics", exposing)];
@@ -406,6 +405,10 @@ impl Edges {
         let _ = self.config.0.send(true);
         finish("config", self.config.1).await;
     }
+}
+
+async fn keep_status(reporter: Arc<Reporter>, place: PathBuf, stop: watch::Receiver<bool>) {
+    reporter.keep(&place, stop).await;
 }
 
 /// Gives memory back from time to time, for as long as the daemon runs.

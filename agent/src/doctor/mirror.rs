@@ -25,14 +25,11 @@ pub(super) async fn mirror(patient: &Patient<'_>) -> Finding {
     let (world, dir, at) = (patient.world.clone(), patient.dir.to_owned(), place.clone());
     let looking = tokio::task::spawn_blocking(move || look(&world, &dir, &at));
     let looked = tokio::time::timeout(PATIENCE, looking).await;
-    let found = match looked {
-        Ok(Ok(found)) => found,
-        Ok(Err(_)) | Err(_) => {
-            let fix = "look at the kernel's log (`journalctl -k`), the disk and its cable";
-            return Finding::fail(CODE, format!("{} does not answer", place.display()), fix);
-        }
+    let Ok(Ok(found)) = looked else {
+        let fix = "look at the kernel's log (`journalctl -k`), the disk and its cable";
+        return Finding::fail(CODE, format!("{} does not answer", place.display()), fix);
     };
-    found.unwrap_or_else(|what| level(patient, &place, what))
+    found.unwrap_or_else(|what| level(patient, &place, &what))
 }
 
 /// What is wrong with the place; else what is so there.
@@ -67,7 +64,7 @@ fn look(world: &World, dir: &Path, place: &Path) -> Result<Finding, String> {
 }
 
 /// The place is well: does the mirror keep up?
-fn level(patient: &Patient<'_>, place: &Path, what: String) -> Finding {
+fn level(patient: &Patient<'_>, place: &Path, what: &str) -> Finding {
     let Some(status) = patient.status() else {
         return Finding::ok(
             CODE,

@@ -50,12 +50,11 @@ impl Keeper {
         let disk = &self.world.disk;
         let idle = offered.iter().all(Option::is_none);
         let fresh = copy.is_none();
-        let open = match copy {
-            Some(open) => open,
-            None => {
-                let opened = Copy::open(disk, &self.dir, &self.place, &self.sources, &durable)?;
-                copy.insert(opened)
-            }
+        let open = if let Some(open) = copy {
+            open
+        } else {
+            let opened = Copy::open(disk, &self.dir, &self.place, &self.sources, &durable)?;
+            copy.insert(opened)
         };
         open.take(&self.sources, &durable, offered)?;
         if fresh || idle {

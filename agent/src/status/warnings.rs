@@ -122,8 +122,8 @@ fn holes(facts: &Facts) -> Option<Found> {
     let source = if stored >= until {
         "HQ has them all, and they come back over the link".to_owned()
     } else {
-        let lost = stored.max(first.0.seq).next();
-        format!("HQ has none from {lost} on: those are in the mirror, or lost")
+        let beyond = stored.max(first.0.seq).next();
+        format!("HQ has none from {beyond} on: those are in the mirror, or lost")
     };
     let text = format!("some of entries {from} to {until} cannot be read; {source}");
     Some(Found::new(&codes::JOURNAL_HOLE, Severity::Crit, text))
