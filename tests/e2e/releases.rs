@@ -53,7 +53,7 @@ fn releases() -> Vec<PathBuf> {
 fn tar(words: &[&str], archive: &Path, dir: &Path) {
     let mut tar = Command::new("tar");
     tar.args(words).arg("--file").arg(archive).arg("--directory").arg(dir);
-    let names = words.iter().any(|word| *word == "--create").then(|| {
+    let names = words.contains(&"--create").then(|| {
         let names = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name());
         let mut names: Vec<_> = names.filter(|name| wanted(name.to_str().unwrap())).collect();
         names.sort();

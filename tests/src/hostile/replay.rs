@@ -49,7 +49,7 @@ fn change(input: &mut Vec<u8>, other: &[u8], dice: &mut Rng) {
         match dice.u8(0..8) {
             0 if at < input.len() => input[at] ^= 1 << dice.u8(0..8),
             1 if at < input.len() => {
-                input[at] = *dice.choice(&[0, 1, 0x7f, 0x80, 250, 251, 253, 255]).unwrap()
+                input[at] = *dice.choice(&[0, 1, 0x7f, 0x80, 250, 251, 253, 255]).unwrap();
             }
             2 if at < input.len() => input[at] = dice.u8(..),
             3 => input.insert(at, dice.u8(..)),

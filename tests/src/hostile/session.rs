@@ -215,7 +215,8 @@ fn drain_hq(
             hq::Output::SendStates { after, max_bytes } => {
                 assert!((1..=limits::STATES_BYTES).contains(&max_bytes));
                 let upto = FeedNo(after.0.saturating_add(choices.one_of(&[0, 1, 5])));
-                let (bytes, drained) = (choices.one_of(&[0, 1, 1 << 18]), choices.byte() % 2 == 0);
+                let (bytes, drained) =
+                    (choices.one_of(&[0, 1, 1 << 18]), choices.byte().is_multiple_of(2));
                 work.push_back(hq::Input::StatesSent { upto, bytes, drained });
             }
             hq::Output::End { .. } => watch.over = true,
@@ -260,7 +261,7 @@ fn hello(choices: &mut Choices<'_>) -> Hello {
     let journals = (1..=count).map(|id| (JournalId(id), position(choices))).collect();
     Hello {
         journals,
-        cursor: (choices.byte() % 2 == 0).then(|| cursor(choices)),
+        cursor: choices.byte().is_multiple_of(2).then(|| cursor(choices)),
         hq_seen: None,
         edition: number(choices),
         clock: UnixMs(0),
