@@ -27,7 +27,7 @@ fn main() -> Outcome<()> {
     // `cargo bench` says --bench; a test runs the short one.
     let full = asked("--bench") && !asked("--smoke");
     let (records, idle, listed, settles) = if full {
-        (10_000, Duration::from_mins(60), 100_000, SETTLES)
+        (10_000, Duration::from_hours(1), 100_000, SETTLES)
     } else {
         (100, Duration::from_secs(2), 200, Duration::ZERO)
     };

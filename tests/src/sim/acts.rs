@@ -125,7 +125,7 @@ impl World<'_> {
         let journal = self.offices[nth].facts.borrow().journals.last().map(|(id, _)| *id);
         let Some(journal) = journal else { return };
         self.log(format_args!("office {nth} answers edit {uid}: {}", at.seq));
-        if self.oracle.learn(journal, at).is_some() && !self.offices[nth].woe.rotten {
+        if self.oracle.learn(journal, at).is_some() && !self.offices[nth].woe.rotten() {
             self.violated(
                 "I2",
                 format!("office {nth} answers {}, and HQ has another entry there", at.seq),

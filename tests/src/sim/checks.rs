@@ -96,7 +96,7 @@ impl World<'_> {
             return;
         }
         self.offices[nth].woe.alarmed = true;
-        if self.offices[nth].woe.rotten {
+        if self.offices[nth].woe.rotten() {
             self.count("rotten log, said by a fork");
         } else {
             self.violated("I2", format!("office {nth}: its journal and HQ's differ"));
@@ -107,7 +107,7 @@ impl World<'_> {
     pub(super) fn hq_acked(&mut self, ack: &Ack) {
         self.oracle.acked(ack);
         let of_rotten = self.offices.iter().any(|office| {
-            office.woe.rotten
+            office.woe.rotten()
                 && office.facts.borrow().journals.iter().any(|(id, _)| *id == ack.journal)
         });
         if ack.stored.seq.0 > 0

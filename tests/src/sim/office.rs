@@ -70,13 +70,27 @@ pub(super) struct Waits {
 /// Why an office takes part no more.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Woe {
-    /// Bytes of its logs have rotted: it has to say so.
-    pub(super) rotten: bool,
-    /// It said that there is a hole, and goes on: HQ may have what was there.
-    pub(super) holed: bool,
+    pub(super) rot: Rot,
     /// It said that something is wrong with its logs.
     pub(super) alarmed: bool,
     pub(super) revoked: bool,
+}
+
+/// Have bytes of its journal rotted? It has to say so.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Rot {
+    #[default]
+    None,
+    /// They have, and it has not said so yet.
+    Unsaid,
+    /// It said that there is a hole, and goes on: HQ may have what was there.
+    Holed,
+}
+
+impl Woe {
+    pub(super) fn rotten(self) -> bool {
+        self.rot != Rot::None
+    }
 }
 
 /// Who waits for what of a turn.
@@ -142,7 +156,7 @@ impl Office {
 
     /// Does it still take part? Then everything is asked of it.
     pub(super) fn counts(&self) -> bool {
-        !self.woe.rotten && !self.woe.revoked && !self.woe.alarmed
+        !self.woe.rotten() && !self.woe.revoked && !self.woe.alarmed
     }
 }
 
@@ -183,7 +197,7 @@ impl World<'_> {
             return self.at(START_MS, Happens::Start { office: nth });
         }
         office.woe.alarmed = true;
-        let rotten = office.woe.rotten;
+        let rotten = office.woe.rotten();
         let reason = said.rsplit(": ").next().unwrap_or_default().to_owned();
         self.log(format_args!("office {nth} does not start: {reason}"));
         if rotten {
@@ -203,7 +217,7 @@ impl World<'_> {
         office.inputs.clear();
         (office.waits.turn, office.waits.config) = (false, false);
         let head = office.facts.borrow().journals.last().map_or(0, |(_, head)| head.seq.0);
-        let (life, rotten) = (office.life, office.woe.rotten);
+        let (life, rotten) = (office.life, office.woe.rotten());
         self.log(format_args!("office {nth} starts: {head} entries, {torn} torn ends"));
         if rotten {
             self.scrub(nth);
@@ -410,13 +424,13 @@ impl World<'_> {
             return;
         }
         let facts = Arc::clone(&office.facts.borrow_and_update());
-        if office.woe.rotten && !office.woe.holed && !facts.holes.is_empty() {
-            office.woe.holed = true;
+        if office.woe.rot == Rot::Unsaid && !facts.holes.is_empty() {
+            office.woe.rot = Rot::Holed;
             self.count("rotten log, said by a hole");
             self.log(format_args!("office {nth} says that its journal has a hole"));
-        } else if office.woe.holed && facts.holes.is_empty() {
+        } else if office.woe.rot == Rot::Holed && facts.holes.is_empty() {
             // All is there again: everything is asked of it as before.
-            (office.woe.holed, office.woe.rotten) = (false, false);
+            office.woe.rot = Rot::None;
             self.count("hole filled from HQ");
             self.log(format_args!("office {nth} has no hole any more"));
         }

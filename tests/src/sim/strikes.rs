@@ -6,6 +6,7 @@ use wasl_protocol::wire::ByeCode;
 use super::bugs::Bug;
 use super::disk::Trap;
 use super::net::{IDLE_MS, Way};
+use super::office::Rot;
 use super::world::{Happens, World};
 
 /// Ten years, in milliseconds.
@@ -129,7 +130,7 @@ impl World<'_> {
         if self.offices[nth].disk.rot(&dir, ".seg", &mut self.dice) {
             self.count("bit rot in a journal");
             self.log(format_args!("a bit of office {nth}'s journal flips"));
-            self.offices[nth].woe.rotten = true;
+            self.offices[nth].woe.rot = Rot::Unsaid;
             self.offices[nth].disk.switch_off(false);
             self.crashed(nth);
         }

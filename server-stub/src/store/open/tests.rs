@@ -86,8 +86,8 @@ async fn a_full_disk_does_not_leave_the_writer_stuck_in_a_transaction() {
     for _ in 0..2 {
         let mut tx = store.write().await.unwrap();
         let fill = "INSERT INTO filler VALUES (zeroblob(1000000))";
-        let full = sqlx::query(fill).execute(&mut *tx).await.unwrap_err();
-        assert!(full.to_string().contains("full"), "{full}");
+        let refused = sqlx::query(fill).execute(&mut *tx).await.unwrap_err();
+        assert!(refused.to_string().contains("full"), "{refused}");
         drop(tx);
         let again = store.write().await;
         again.expect("there is a writer again").rollback().await.unwrap();
