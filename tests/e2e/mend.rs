@@ -170,8 +170,7 @@ fn damage(path: &Path) {
 }
 
 fn all_answered_again(office: &Office, answered: &Enrolled) {
-    let lines: String =
-        (0..answered.answers.len()).map(|n| format!("{}\n", forms::form(&office.id, n))).collect();
+    let lines = forms::lines(&office.id, 0..answered.answers.len());
     let again = try_enroll(office, lines);
     assert!(again.answers.iter().all(|answer| answer["duplicate"] == true));
     assert_eq!(again.ids(), answered.ids());
