@@ -69,13 +69,18 @@ impl World<'_> {
     /// The head after each entry of an office's journal.
     fn heads(&mut self, nth: usize) -> Option<BTreeMap<Seq, Head>> {
         let (journal, _) = self.offices[nth].facts.borrow().journals.last().copied()?;
-        let start = Position::start(journal);
-        let (answer, mut waits) = oneshot::channel();
-        let input = Input::Read { journal, after: start, max_bytes: ALL_BYTES, answer };
-        self.offices[nth].engine.as_mut()?.turn(vec![input]).ok()?;
-        let run = waits.try_recv().ok()??;
-        let steps = Walk::new(&run.frames, 0, start);
-        Some(steps.map(|step| (step.after.seq, step.after.head)).collect())
+        let mut after = Position::start(journal);
+        let mut heads = BTreeMap::new();
+        loop {
+            let (answer, mut waits) = oneshot::channel();
+            let input = Input::Read { journal, after, max_bytes: ALL_BYTES, answer };
+            self.offices[nth].engine.as_mut()?.turn(vec![input]).ok()?;
+            // Segment by segment: one answer does not reach into the next.
+            let Some(run) = waits.try_recv().ok()? else { return Some(heads) };
+            let steps = Walk::new(&run.frames, 0, after);
+            heads.extend(steps.map(|step| (step.after.seq, step.after.head)));
+            after = run.last;
+        }
     }
 
     /// I3: an office believes to be at HQ only what HQ has acknowledged. I2: no fork.
