@@ -50,6 +50,8 @@ pub(super) async fn serve(
     };
     let office = pump.office.clone();
     let bye = pump.talk().await;
+    // Before the streams end: the office is to hear why, and not that a stream broke.
+    close(connection, bye);
     // An append that is under way has the database's only writer, and nobody drives it any more.
     drop(pump);
     if let Some(at) = seat.last_seen()
@@ -58,7 +60,6 @@ pub(super) async fn serve(
         tracing::error!(office = %office.id, %error, "its last word could not be noted");
     }
     tracing::info!(office = %office.id, code = ?bye.code, "the session ended");
-    close(connection, bye);
 }
 
 struct Pump<'a> {
