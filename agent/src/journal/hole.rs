@@ -101,7 +101,7 @@ pub enum MendError {
 }
 
 /// Fills one hole. What is good in the damaged files is used; the rest has to be brought. At most
-/// two segments are in memory; nothing in the log changes before [`Mender::install`].
+/// two segments are in memory; nothing in the log changes before it is installed.
 pub struct Mender {
     disk: Arc<dyn Disk>,
     dir: PathBuf,

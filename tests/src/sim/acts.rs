@@ -89,6 +89,13 @@ impl World<'_> {
     /// A workstation has its answer.
     pub(super) fn enrolled(&mut self, nth: usize, uid: u64, answer: Result<Enrolled, Refused>) {
         let was = self.oracle.made.get(&uid).and_then(|made| made.answered);
+        if self.offices[nth].woe.rotten() {
+            // What lay in a hole is not known to be there: its number may be given again.
+            self.count("enrollment asked of a rotten journal");
+            if uid == CLASH || was.is_some() {
+                return;
+            }
+        }
         match answer {
             Ok(enrolled) if uid == CLASH => {
                 // Right only if what had the number before was never stored.

@@ -13,7 +13,7 @@ pub struct Campaign {
     pub worlds: u64,
     /// What was done to them, and how often.
     pub counted: BTreeMap<&'static str, u64>,
-    /// Those in which something did not hold, at most [`KEPT`].
+    /// Those in which something did not hold, at most five.
     pub failed: Vec<Outcome>,
     /// How many things happened in them.
     pub steps: u64,

@@ -23,6 +23,10 @@ const CALM_MS: u64 = 600_000;
 /// For how long HQ's staff let held entries lie in the calm, to see that they stop nothing.
 const UNDECIDED_MS: u64 = 120_000;
 
+/// By when each connection that broke before the calm is known to be gone, and there is another: the
+/// longest silence, and twice the time of a new one. In milliseconds.
+const GONE_MS: u64 = 2 * super::net::IDLE_MS;
+
 /// By when news must have come over a live session, in milliseconds: long before a heartbeat.
 const BELL_MS: u64 = 6_000;
 
@@ -150,7 +154,7 @@ impl World<'_> {
             while self.hq_decides() && self.violations.is_empty() {}
         }
         let behind = if held > 0 { vec!["entries are held".to_owned()] } else { self.behind() };
-        if behind.is_empty() {
+        if behind.is_empty() && calm_ms >= GONE_MS {
             return self.ring();
         }
         if calm_ms < CALM_MS && self.violations.is_empty() {

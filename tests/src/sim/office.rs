@@ -85,6 +85,8 @@ pub(super) enum Rot {
     Unsaid,
     /// It said that there is a hole, and goes on: HQ may have what was there.
     Holed,
+    /// HQ had it.
+    Filled,
 }
 
 impl Woe {
@@ -429,8 +431,8 @@ impl World<'_> {
             self.count("rotten log, said by a hole");
             self.log(format_args!("office {nth} says that its journal has a hole"));
         } else if office.woe.rot == Rot::Holed && facts.holes.is_empty() {
-            // All is there again: everything is asked of it as before.
-            office.woe.rot = Rot::None;
+            // It takes part, but what it was asked while the hole was open is not judged.
+            office.woe.rot = Rot::Filled;
             self.count("hole filled from HQ");
             self.log(format_args!("office {nth} has no hole any more"));
         }
