@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
 use tokio::runtime::Builder;
-use wasl_agent::engine::{self, Change, EngineConfig};
+use wasl_agent::engine::{self, Change, EngineConfig, Running};
 use wasl_agent::journal::Log;
 use wasl_agent::keystore::{Identity, KeyFile, Office as Joined};
 use wasl_agent::seam::World;
@@ -19,15 +19,20 @@ use wasl_protocol::pack::Packer;
 use wasl_protocol::record::VersionVector;
 use wasl_tests::fleet::{Installation, Office};
 
+/// The engine of the stopped office, without its daemon.
+fn running(world: &World, office: &Office) -> Running {
+    let dir = office.at.dir();
+    let identity = Identity::load(world, dir, &KeyFile::locate(dir, None).unwrap()).unwrap();
+    let hq = Joined::load(world, &identity).unwrap().hq.verify_key;
+    let config = EngineConfig { hq, view_cache_bytes: engine::VIEW_CACHE_BYTES };
+    engine::start(world, &identity, config, &mut |_| {}).unwrap()
+}
+
 /// Writes an edit that the office's own doors refuse into the journal of the stopped office, as
 /// somebody could who has the office's machine and a program of his own.
 pub fn forge(office: &Office, id: &str, group: &str, value: &str) {
     let world = World::real();
-    let dir = office.at.dir();
-    let identity = Identity::load(&world, dir, &KeyFile::locate(dir, None).unwrap()).unwrap();
-    let hq = Joined::load(&world, &identity).unwrap().hq.verify_key;
-    let config = EngineConfig { hq, view_cache_bytes: engine::VIEW_CACHE_BYTES };
-    let running = engine::start(&world, &identity, config, &mut |_| {}).unwrap();
+    let running = running(&world, office);
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let (engine, record) = (&running.handle, id.parse().unwrap());
@@ -141,12 +146,8 @@ fn poison(engine: &engine::Handle, world: &World) -> Vec<Sealed> {
 
 /// Puts such entries into the journal of the stopped office. Answers how many.
 fn poisoned(office: &Office) -> u64 {
-    let world = World::real();
-    let dir = office.at.dir();
-    let identity = Identity::load(&world, dir, &KeyFile::locate(dir, None).unwrap()).unwrap();
-    let hq = Joined::load(&world, &identity).unwrap().hq.verify_key;
-    let config = EngineConfig { hq, view_cache_bytes: engine::VIEW_CACHE_BYTES };
-    let running = engine::start(&world, &identity, config, &mut |_| {}).unwrap();
+    let (world, dir) = (World::real(), office.at.dir());
+    let running = running(&world, office);
     let all = poison(&running.handle, &world);
     let id = running.handle.journal();
     Builder::new_current_thread().build().unwrap().block_on(running.handle.stop());
