@@ -135,25 +135,32 @@ pub fn run(options: Options) -> Result<(), DaemonError> {
     served
 }
 
+fn name(log: Purpose) -> &'static str {
+    if log == Purpose::Journal { "journal" } else { "inbox" }
+}
+
 /// Says on stderr what the start found and what it does about it, however quiet the log is.
 fn tell(notice: Notice) {
     match notice {
         Notice::Torn(torn) => eprintln!(
-            "a crash left {} unfinished bytes after entry {}: cut, and kept in {}",
+            "a crash left {} unfinished bytes after entry {} of the {}: cut, and kept in {}",
             torn.bytes,
             torn.after.seq,
+            name(torn.log),
             torn.kept.display()
         ),
-        Notice::InboxRenewed { aside } => eprintln!(
+        Notice::InboxRenewed { aside: Some(aside) } => eprintln!(
             "the inbox was damaged: HQ sends its news anew; the old one is kept in {}",
             aside.display()
         ),
+        Notice::InboxRenewed { aside: None } => {
+            eprintln!("there was no inbox: HQ sends its news anew");
+        }
         Notice::Holes => {
             eprintln!("entries of the journal cannot be read: `wasl status` says more");
         }
         Notice::Restored(Restored { log, first, last }) => {
-            let log = if log == Purpose::Journal { "journal" } else { "inbox" };
-            eprintln!("entries {first} to {last} of the {log} came back from the mirror");
+            eprintln!("entries {first} to {last} of the {} came back from the mirror", name(log));
         }
         Notice::ViewRebuild { doubt, aside } => {
             let aside = aside

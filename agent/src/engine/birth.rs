@@ -72,9 +72,14 @@ pub(super) fn damage_mark(dir: &Path, inbox: JournalId) -> PathBuf {
     journal::log_dir(&inboxes(dir), inbox).join(DAMAGED)
 }
 
+/// There is a new inbox. The old one, if there was any, is kept aside.
+pub(super) struct Renewed {
+    pub(super) aside: Option<PathBuf>,
+}
+
 /// Makes a new, empty inbox where there is none, or only a damaged one, which is kept aside: all
-/// that was in it is HQ's, who sends it again. Answers where the old one is.
-pub(super) fn renew_inbox(world: &World, dir: &Path) -> Result<Option<PathBuf>, JournalError> {
+/// that was in it is HQ's, who sends it again. Answers whether there is a new one.
+pub(super) fn renew_inbox(world: &World, dir: &Path) -> Result<Option<Renewed>, JournalError> {
     let (disk, folder) = (&world.disk, inboxes(dir));
     let old = match journal::logs_in(&**disk, &folder)?[..] {
         [id] if !disk.exists(&damage_mark(dir, id)) => {
@@ -104,7 +109,7 @@ pub(super) fn renew_inbox(world: &World, dir: &Path) -> Result<Option<PathBuf>, 
         why: "the journal's first entry names keys that are none",
     })?;
     Log::create(disk, &folder, id, &genesis)?;
-    Ok(aside)
+    Ok(Some(Renewed { aside }))
 }
 
 /// A start that is cut short behind this finds no inbox, and makes one.

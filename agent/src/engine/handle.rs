@@ -219,6 +219,8 @@ pub struct Facts {
     pub lacks: Option<(JournalId, Position)>,
     /// Does the inbox hold news that cannot be read? The next start takes it anew.
     pub inbox_damaged: bool,
+    /// Did the start find that news was lost with the inbox or its end? HQ sends it again.
+    pub news_lost: bool,
     /// Where the config steps in our journal leave this office.
     pub config: ConfigState,
 }

@@ -8,12 +8,13 @@ use tokio::runtime::{self, Runtime};
 use tokio::sync::mpsc::{self, error::TryRecvError};
 use tokio::sync::oneshot;
 use tokio::time;
+use wasl_protocol::entry::Log as Purpose;
 use wasl_protocol::id::{JournalId, Position};
 use wasl_protocol::keys::VerifyKey;
 
 use super::EngineError;
 use super::answers::refuse;
-use super::birth::{damage_mark, ids, renew_inbox, view_dir};
+use super::birth::{Renewed, damage_mark, ids, renew_inbox, view_dir};
 use super::handle::{Handle, Refused};
 use super::input::Input;
 use super::mending::Mending;
@@ -69,10 +70,10 @@ pub struct EngineConfig {
 pub enum Notice {
     /// The end of a log was torn by a crash: cut, and kept aside.
     Torn(Torn),
-    /// The inbox was damaged: a new one is there, which HQ fills, and the old one is kept aside.
+    /// The inbox was damaged, or gone: a new one is there, which HQ fills.
     InboxRenewed {
-        /// Where the old one is.
-        aside: PathBuf,
+        /// Where the old one is, if there was one.
+        aside: Option<PathBuf>,
     },
     /// Entries of the journal cannot be read. They are passed over until they are filled in from
     /// the mirror or from HQ.
@@ -154,7 +155,9 @@ fn open_beside(
     notice: &mut dyn FnMut(Notice),
 ) -> Result<Engine, EngineError> {
     let dir = identity.dir();
-    if let Some(aside) = renew_inbox(world, dir)? {
+    let renewed = renew_inbox(world, dir)?;
+    let mut news_lost = renewed.is_some();
+    if let Some(Renewed { aside }) = renewed {
         notice(Notice::InboxRenewed { aside });
     }
     let (journal, inbox) = ids(world, dir)?;
@@ -169,10 +172,14 @@ fn open_beside(
     let known = known(&opened, &receipts, journal, inbox);
     let (mut logs, torn) = Logs::open(world, identity, known)?;
     for torn in torn {
+        news_lost |= torn.log == Purpose::Inbox;
         notice(Notice::Torn(torn));
     }
     if let Some(place) = mirror {
         logs.take_back(world, dir, place)?.into_iter().for_each(|r| notice(Notice::Restored(r)));
+    }
+    if let Opened::Trusted(view) = &opened {
+        news_lost |= view.meta().inbox.seq > logs.inbox.head().seq;
     }
     let view = believed(&mut logs, opened, &place, notice)?;
     let rows = caught_up(&mut logs, view, notice)?;
@@ -181,13 +188,15 @@ fn open_beside(
         give_up_inbox(world, dir, inbox)?;
         return open_beside(world, identity, config, mirror, notice);
     }
-    if rows.lacks {
+    if rows.lacks_after.is_some() {
         notice(Notice::Holes);
         crate::view::discard(&place.dir)?; // folded again once the holes are filled
     }
     let store = Store { logs, rows, place: Some(place), in_memory: false };
     let mut engine = Engine::new(world.clone(), store, receipts);
     engine.mending = Mending::of(dir.to_owned());
+    engine.facts.news_lost = news_lost;
+    engine.publish();
     Ok(engine)
 }
 
@@ -217,7 +226,7 @@ pub fn open_in_memory(
         give_up_inbox(world, dir, inbox)?;
         return open_in_memory(world, identity, hq, notice);
     }
-    if rows.lacks {
+    if rows.lacks_after.is_some() {
         notice(Notice::Holes);
     }
     let store = Store { logs, rows, place: None, in_memory: false };

@@ -116,7 +116,7 @@ impl Engine {
             self.mending.holes.pop_front();
             filled = true;
         }
-        if filled && self.mending.holes.is_empty() && self.store.rows.lacks {
+        if filled && self.mending.holes.is_empty() && self.store.rows.lacks_after.is_some() {
             self.commit()?;
             self.store.refold()?;
         }

@@ -8,6 +8,7 @@ use std::thread;
 use wasl_protocol::id::Position;
 use wasl_protocol::keys::DataKey;
 use wasl_protocol::pack::Unpacker;
+use wasl_protocol::units::Seq;
 
 use super::EngineError;
 use super::fold::{Undecided, decide, fold};
@@ -42,21 +43,20 @@ pub(super) fn replay(
         progress(done, total);
     };
     let (ours, office) = (logs.journal.id(), logs.office.clone());
-    let inbox_whole = each(&logs.inbox, &logs.inbox_key, meta.inbox, &mut |i, at, item| {
+    let inbox_gap = each(&logs.inbox, &logs.inbox_key, meta.inbox, &mut |i, at, item| {
         rows.inbox_folded(at);
         tally(i, fold(rows, &office, ours, item)?);
         if rows.waiting() >= BATCH { rows.advance() } else { Ok(()) }
     })?;
-    let journal_whole =
-        each(&logs.journal, &logs.journal_key, meta.journal, &mut |i, at, item| {
-            rows.journal_folded(at);
-            tally(of_inbox + i, fold(rows, &office, ours, item)?);
-            if rows.waiting() >= BATCH { rows.advance() } else { Ok(()) }
-        })?;
+    let journal_gap = each(&logs.journal, &logs.journal_key, meta.journal, &mut |i, at, item| {
+        rows.journal_folded(at);
+        tally(of_inbox + i, fold(rows, &office, ours, item)?);
+        if rows.waiting() >= BATCH { rows.advance() } else { Ok(()) }
+    })?;
     rows.inbox_folded(logs.inbox.head());
     rows.journal_folded(logs.journal.head());
-    rows.inbox_lacks = !inbox_whole;
-    rows.lacks = !journal_whole;
+    rows.inbox_lacks = inbox_gap.is_some();
+    rows.lacks_after = journal_gap;
     for left in undecided {
         decide(logs, rows, left)?;
     }
@@ -64,20 +64,20 @@ pub(super) fn replay(
     Ok(total)
 }
 
-/// Calls `f` with each entry after `after`, in order, counted from 1. False if some cannot be read:
-/// they are passed over.
+/// Calls `f` with each entry after `after`, in order, counted from 1. Entries that cannot be read
+/// are passed over; answers the last one before the first of them, if there are any.
 fn each(
     log: &Log,
     key: &DataKey,
     after: Position,
     f: &mut dyn FnMut(u64, Position, Item) -> Result<(), crate::view::ViewError>,
-) -> Result<bool, EngineError> {
+) -> Result<Option<Seq>, EngineError> {
     if after.seq >= log.head().seq {
-        return Ok(true);
+        return Ok(None);
     }
     let first = log.segment_of(after.seq);
     let count = log.segments();
-    let (mut last, mut whole) = (after, true);
+    let (mut last, mut gap) = (after, None);
     thread::scope(|scope| {
         let open = |nth: usize| {
             let (send, receive) = sync_channel(AHEAD);
@@ -97,12 +97,13 @@ fn each(
             let end = log.end_of(segment);
             if last != end && end.seq >= after.seq {
                 tracing::error!(seq = %last.seq.next(), until = %end.seq, "entries cannot be read");
-                (last, whole) = (end, false);
+                gap = gap.or(Some(last.seq));
+                last = end;
             }
         }
         Ok::<(), EngineError>(())
     })?;
-    Ok(whole)
+    Ok(gap)
 }
 
 /// Opens the entries of some segments, and hands them over; `None` after each segment.

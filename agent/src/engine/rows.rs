@@ -8,6 +8,7 @@ use std::thread::{self, JoinHandle};
 
 use wasl_protocol::entry::Cursor;
 use wasl_protocol::id::{Position, RecordId};
+use wasl_protocol::units::Seq;
 
 use super::notes::Notes;
 use crate::view::{Batch, Meta, Row, View, ViewError};
@@ -31,8 +32,9 @@ pub(super) struct Rows {
     folder: Option<Folder>,
     meta: Meta,
     pub(super) notes: Notes,
-    /// Are entries of the journal, or news in the inbox, not in it because they cannot be read?
-    pub(super) lacks: bool,
+    /// The last entry of the journal before the first that is not in it because it cannot be read.
+    pub(super) lacks_after: Option<Seq>,
+    /// Is news in the inbox that cannot be read?
     pub(super) inbox_lacks: bool,
 }
 
@@ -60,7 +62,7 @@ impl Rows {
             folder: None,
             meta,
             notes,
-            lacks: false,
+            lacks_after: None,
             inbox_lacks: false,
         })
     }
@@ -183,7 +185,7 @@ impl Rows {
     pub(super) fn close(mut self) -> Result<(), ViewError> {
         self.settle()?;
         self.folder = None;
-        if self.lacks || self.inbox_lacks {
+        if self.lacks_after.is_some() || self.inbox_lacks {
             return Ok(()); // not marked as clean: the next start folds all again
         }
         let view = Arc::into_inner(self.view).expect("the second thread has ended");

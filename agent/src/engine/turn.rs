@@ -264,6 +264,11 @@ impl Engine {
         if self.store.rows.notes.is_newer(change.record) {
             return Ok(Err(Refused::ReadOnly));
         }
+        // What it wrote would pass for having seen what lies in the hole, and overwrite that.
+        let ours = self.store.logs.journal.id();
+        if self.store.rows.lacks_after.is_some_and(|before| row.state.seen.up_to(ours) > before) {
+            return Ok(Err(Refused::Damaged));
+        }
         if let Some(group) = row.state.unread(&change.read, &change.groups) {
             return Ok(Err(Refused::Stale(group.clone())));
         }

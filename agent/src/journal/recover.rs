@@ -20,6 +20,8 @@ use crate::seam::{Disk, DiskFile, read_whole};
 /// The torn end of a write that a crash cut short, kept aside.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Torn {
+    /// Of which log.
+    pub log: entry::Log,
     /// Where the bytes are kept.
     pub kept: PathBuf,
     /// How many there are.
@@ -196,7 +198,7 @@ impl Found {
             disk.sync_dir(segment.parent().unwrap_or(Path::new(".")))
         };
         save().map_err(io_error(&kept))?;
-        Ok(Torn { kept, bytes: self.torn.len(), after: self.end })
+        Ok(Torn { log: self.log, kept, bytes: self.torn.len(), after: self.end })
     }
 }
 

@@ -65,6 +65,7 @@ pub fn build(known: &Known, told: &Told<'_>) -> Status {
     let failed = facts.closed == Some(Refused::Poisoned);
     let warnings = warnings(known, told);
     let level = link.state != LinkPhase::Up || link.level_at >= link.since;
+    let level = level && !news_lost(told);
     let synced = facts.backlog == 0 && facts.fork.is_none() && level;
     Status {
         schema: Status::SCHEMA.to_owned(),
@@ -99,6 +100,11 @@ pub fn build(known: &Known, told: &Told<'_>) -> Status {
         thresholds: Some(thresholds(&told.in_force.settings.status)),
         warnings,
     }
+}
+
+/// Does this office lack news that it once had? Until HQ has been level with it since the start.
+pub(super) fn news_lost(told: &Told<'_>) -> bool {
+    told.facts.news_lost && told.link.level_at.is_none()
 }
 
 fn overall(warnings: &[Warning]) -> Overall {

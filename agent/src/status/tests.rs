@@ -359,6 +359,18 @@ fn an_office_is_not_synced_before_hq_has_sent_what_it_had() {
 }
 
 #[test]
+fn an_office_that_lost_news_is_not_synced_until_hq_was_level_with_it_again() {
+    let mut world = well();
+    (world.facts.news_lost, world.link.level_at) = (true, None);
+    world.link.state = LinkPhase::Backoff;
+    let told = status(&world);
+    assert!(!told.synced && told.warnings.iter().any(|w| w.code == "news-lost"));
+    world.link = well().link;
+    let told = status(&world);
+    assert!(told.synced && told.warnings.is_empty());
+}
+
+#[test]
 fn the_document_has_the_promised_fields_and_comes_back() {
     let document = serde_json::to_value(status(&well())).unwrap();
     let text = |pointer: &str| document.pointer(pointer).unwrap().to_string();

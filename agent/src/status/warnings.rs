@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use wasl_protocol::units::{Seq, UnixMs};
 
-use super::build::{Known, Told, mirror_lacks};
+use super::build::{Known, Told, mirror_lacks, news_lost};
 use super::codes::{self, Code};
 use super::config::{config_held, config_rolled_back, config_safe, config_stale};
 use super::document::{Severity, Verified, Warning, timestamp};
@@ -26,6 +26,7 @@ pub(super) fn warnings(known: &Known, told: &Told<'_>) -> Vec<Warning> {
         damaged(told.verified),
         holes(facts),
         inbox_damaged(facts),
+        lost_news(told),
         fork(facts),
         refused(link),
         paused(link),
@@ -132,6 +133,11 @@ fn holes(facts: &Facts) -> Option<Found> {
 fn inbox_damaged(facts: &Facts) -> Option<Found> {
     let text = "news of HQ's cannot be read here; enrolling and syncing go on".to_owned();
     facts.inbox_damaged.then(|| Found::new(&codes::INBOX_DAMAGED, Severity::Warn, text))
+}
+
+fn lost_news(told: &Told<'_>) -> Option<Found> {
+    let text = "what HQ said last may be lacking in records until the link is up".to_owned();
+    news_lost(told).then(|| Found::new(&codes::NEWS_LOST, Severity::Warn, text))
 }
 
 fn fork(facts: &Facts) -> Option<Found> {

@@ -66,13 +66,19 @@ impl World<'_> {
             return;
         }
         let which = self.dice.usize(..self.oracle.opened.len());
-        let Opened { office, form, text, uid, .. } = self.oracle.opened[which].clone();
+        let Opened { record, office, form, text, uid } = self.oracle.opened[which].clone();
         if self.offices[office].engine.is_none() {
             return;
         }
         if other {
             self.count("form number taken again");
-            return self.post(office, CLASH, &enrollment(&form, CLASH));
+            let beside_hole = self.offices[office].woe.has_rotted();
+            let uid = if beside_hole {
+                self.oracle.makes(Some(office), record, &ENROLLED, None)
+            } else {
+                CLASH
+            };
+            return self.post(office, uid, &enrollment(&form, uid));
         }
         self.count("enrollment posted again");
         self.post(office, uid, &text);
@@ -89,14 +95,13 @@ impl World<'_> {
     /// A workstation has its answer.
     pub(super) fn enrolled(&mut self, nth: usize, uid: u64, answer: Result<Enrolled, Refused>) {
         let was = self.oracle.made.get(&uid).and_then(|made| made.answered);
-        if self.offices[nth].woe.rotten() {
-            // What lay in a hole is not known to be there: its number may be given again.
-            self.count("enrollment asked of a rotten journal");
-            if uid == CLASH || was.is_some() {
-                return;
-            }
-        }
+        // What lies in a hole is not known to be there: its number may be given again, and then
+        // both stay.
+        let beside_hole = self.offices[nth].woe.has_rotted();
         match answer {
+            Ok(enrolled) if uid == CLASH && beside_hole => {
+                self.oracle.refused_in.insert(enrolled.record);
+            }
             Ok(enrolled) if uid == CLASH => {
                 // Right only if what had the number before was never stored.
                 let before = self.oracle.opened.iter().find(|o| o.record == enrolled.record);
@@ -109,7 +114,11 @@ impl World<'_> {
                 self.oracle.opened.retain(|opened| opened.record != enrolled.record);
             }
             Ok(enrolled) => {
-                if let Some(was) = was.filter(|was| *was != enrolled.position) {
+                let again = was.filter(|was| *was != enrolled.position);
+                if again.is_some() && beside_hole {
+                    self.count("enrollment journalled twice, beside a hole");
+                    self.oracle.doubled.insert(uid);
+                } else if let Some(was) = again {
                     let now = enrolled.position;
                     self.violated(
                         "I1",
@@ -119,7 +128,10 @@ impl World<'_> {
                 self.count("enrollment answered");
                 self.answered(nth, uid, enrolled.position);
             }
-            Err(Refused::Clash(_)) if uid == CLASH || was.is_none() => {}
+            Err(Refused::Clash(_)) if uid == CLASH || was.is_none() || beside_hole => {}
+            Err(Refused::Damaged) if beside_hole => {
+                self.count("enrollment not taken: its number lies in a hole");
+            }
             Err(Refused::DiskFull | Refused::Poisoned) if self.offices[nth].ill => {
                 self.count("enrollment refused: not stored");
             }
@@ -132,7 +144,7 @@ impl World<'_> {
         let journal = self.offices[nth].facts.borrow().journals.last().map(|(id, _)| *id);
         let Some(journal) = journal else { return };
         self.log(format_args!("office {nth} answers edit {uid}: {}", at.seq));
-        if self.oracle.learn(journal, at).is_some() && !self.offices[nth].woe.rotten() {
+        if self.oracle.learn(journal, at).is_some() && !self.offices[nth].woe.has_rotted() {
             self.violated(
                 "I2",
                 format!("office {nth} answers {}, and HQ has another entry there", at.seq),
@@ -194,6 +206,9 @@ impl World<'_> {
             Err(Refused::Stale(_)) => self.count("correction refused: written meanwhile"),
             Err(Refused::ReadOnly) => self.count("correction refused: a newer version wrote it"),
             Err(Refused::Unknown) => self.count("correction refused: out of scope by now"),
+            Err(Refused::Damaged) if self.offices[nth].woe.has_rotted() => {
+                self.count("correction refused: what was written may lie in a hole");
+            }
             Err(Refused::DiskFull | Refused::Poisoned) if self.offices[nth].ill => {}
             Err(why) => self.violated("I13", format!("office {nth} refuses a correction: {why}")),
         }

@@ -297,7 +297,10 @@ impl World<'_> {
                 let newest: BTreeSet<u64> = newest.collect();
                 let stands = uids_in(state, group);
                 let lost = newest.difference(&stands).count();
-                let back = stands.difference(&newest).count();
+                // Who posts again has read nothing: what he posts stands beside what came after it.
+                let back =
+                    stands.difference(&newest).filter(|uid| !self.oracle.doubled.contains(uid));
+                let back = back.count();
                 // What an office wrote that takes part no more may be at HQ or not.
                 let gone = |m: &Made| m.office.is_some_and(|nth| !self.offices[nth].counts());
                 let unsure = self.oracle.refused_in.contains(record)

@@ -90,7 +90,13 @@ pub(super) enum Rot {
 }
 
 impl Woe {
+    /// Is something lacking in its journal, said or not?
     pub(super) fn rotten(self) -> bool {
+        matches!(self.rot, Rot::Unsaid | Rot::Holed)
+    }
+
+    /// Was there ever a hole? What people were answered then may stand twice.
+    pub(super) fn has_rotted(self) -> bool {
         self.rot != Rot::None
     }
 }
@@ -431,7 +437,6 @@ impl World<'_> {
             self.count("rotten log, said by a hole");
             self.log(format_args!("office {nth} says that its journal has a hole"));
         } else if office.woe.rot == Rot::Holed && facts.holes.is_empty() {
-            // It takes part, but what it was asked while the hole was open is not judged.
             office.woe.rot = Rot::Filled;
             self.count("hole filled from HQ");
             self.log(format_args!("office {nth} has no hole any more"));

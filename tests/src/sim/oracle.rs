@@ -51,6 +51,8 @@ pub(super) struct Oracle {
     pub(super) unread: BTreeSet<RecordId>,
     /// Records of which staff refused an edit.
     pub(super) refused_in: BTreeSet<RecordId>,
+    /// Enrollments that were journalled a second time, since the first lay in a hole.
+    pub(super) doubled: BTreeSet<u64>,
     next_uid: u64,
 }
 

@@ -1,5 +1,6 @@
 //! Damage in the middle of a log: enrolling goes on, and nothing is missing in the end.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -148,7 +149,7 @@ fn a_damaged_inbox_is_kept_aside_and_taken_anew() {
         }
         let (mut engine, notices) = place.try_open().unwrap();
         let renewed = notices.iter().any(|n| matches!(n, Notice::InboxRenewed { .. }));
-        assert_eq!(renewed, how != "gone", "{how}: {notices:?}");
+        assert!(renewed && engine.facts.news_lost, "{how}: {notices:?}");
         assert_eq!(engine.facts.cursor, None);
         enroll_all(&mut engine, 9..=9);
         assert!(store_news(&mut engine, news, 3));
@@ -157,4 +158,45 @@ fn a_damaged_inbox_is_kept_aside_and_taken_anew() {
             assert!(now.contains(one), "{one:?}");
         }
     }
+}
+
+#[test]
+fn what_is_written_beside_a_hole_never_overwrites_what_lies_in_it() {
+    let place = Place::new();
+    let mut engine = place.open();
+    enroll_all(&mut engine, 1..=40);
+    engine.store.rows.close().unwrap();
+    let spare = tempfile::tempdir().unwrap();
+    let mut copy = copy_of(&place, spare.path());
+    damage(&place.segment(), 3_000);
+    fs::remove_dir_all(place.dir.join("view")).unwrap();
+    let (mut engine, _) = open_acked(&place, copy.head());
+    let hidden = (1..=40).map(|form| form.to_string());
+    let hidden = hidden.filter(|form| found(&mut engine, form).is_none());
+    let [same, other]: [String; 2] = hidden.take(2).collect::<Vec<_>>().try_into().unwrap();
+    for (form, name) in [(&same, "آيات"), (&other, "زينب")] {
+        let (input, answer) = enroll(prepared(&engine, form, name));
+        engine.turn(vec![input]).unwrap();
+        assert!(!answer.blocking_recv().unwrap().unwrap().duplicate, "it is not known here");
+        let read = found(&mut engine, form).unwrap().state.seen;
+        let json = r#"{"groups":{"contact":{"note":"x"}}}"#;
+        let (input, answer) = change(&engine, form, read, json);
+        engine.turn(vec![input]).unwrap();
+        assert_eq!(answer.blocking_recv().unwrap(), Err(Refused::Damaged));
+    }
+    assert_eq!(look(&place, &mut engine, Purpose::Journal), 1);
+    while let Some((_, after)) = engine.facts.lacks {
+        let frames = copy.read(after, 1).unwrap().unwrap().frames;
+        assert!(mend(&mut engine, after, frames));
+    }
+    for (form, values) in [(&same, 1), (&other, 2)] {
+        let state = found(&mut engine, form).unwrap().state;
+        let person = state.groups.iter().find(|(group, _)| group.as_str() == "person").unwrap().1;
+        let different: BTreeSet<_> = person.values().map(|v| v.json.as_str()).collect();
+        assert_eq!((person.len(), different.len()), (2, values), "form {form}");
+    }
+    let read = found(&mut engine, &other).unwrap().state.seen;
+    let (input, answer) = change(&engine, &other, read, r#"{"groups":{"contact":{"note":"x"}}}"#);
+    engine.turn(vec![input]).unwrap();
+    answer.blocking_recv().unwrap().unwrap();
 }

@@ -82,6 +82,15 @@ warnings! {
         depends_on: [],
         by_time: false,
     }
+    /// News was lost with the inbox, or with its end.
+    NEWS_LOST = "news-lost", [Warn] {
+        title: "news of HQ's was lost and is not here again yet",
+        means: "the inbox or its end was damaged; nothing of this office's own is touched",
+        why: "a power cut while news was written, a failing disk, or somebody wrote there",
+        action: "nothing, while the link comes up: HQ sends it again; else see to the link",
+        depends_on: [],
+        by_time: true,
+    }
     /// HQ has another history.
     FORK = "fork", [Crit] {
         title: "HQ has another history of this journal",
