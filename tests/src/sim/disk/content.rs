@@ -30,9 +30,7 @@ impl Content {
         let len = usize::try_from(self.len.saturating_sub(offset)).unwrap_or(usize::MAX);
         let len = len.min(buf.len());
         let buf = &mut buf[..len];
-        if buf.iter().any(|byte| *byte != 0) {
-            buf.fill(0);
-        }
+        buf.fill(0);
         let end = offset + len as u64;
         let first = offset / PAGE as u64;
         for (number, page) in self.pages.range(first..) {
@@ -55,7 +53,7 @@ impl Content {
             let (number, within) = (at / PAGE as u64, place(at % PAGE as u64));
             let take = rest.len().min(PAGE - within);
             let (piece, more) = rest.split_at(take);
-            if self.pages.contains_key(&number) || piece.iter().any(|byte| *byte != 0) {
+            if self.pages.contains_key(&number) || piece != &[0; PAGE][..take] {
                 let page = self.pages.entry(number).or_insert_with(|| Arc::new([0; PAGE]));
                 Arc::make_mut(page)[within..within + take].copy_from_slice(piece);
             }
@@ -85,6 +83,15 @@ impl Content {
         self.write(&write.bytes[..some], write.offset);
         self.zeros(write.offset + some as u64, write.offset + keep);
     }
+}
+
+/// The last byte that is not zero, plus one; whole pages of zeros are passed over fast.
+pub(super) fn used(bytes: &[u8]) -> usize {
+    let mut end = bytes.len();
+    while bytes[..end].last_chunk() == Some(&[0; PAGE]) {
+        end -= PAGE;
+    }
+    bytes[..end].iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1)
 }
 
 fn place(n: u64) -> usize {

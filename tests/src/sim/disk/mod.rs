@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use fastrand::Rng;
 use wasl_agent::seam::{Disk, DiskFile};
 
-use self::content::{Content, PAGE, Unsynced};
+use self::content::{Content, PAGE, Unsynced, used};
 pub(super) use self::state::Trap;
 use self::state::{CUT, EIO, Node, ROOT, State};
 
@@ -349,7 +349,7 @@ impl DiskFile for SimFile {
             if full && offset + bytes.len() as u64 > live.len {
                 return Err(ErrorKind::StorageFull.into());
             }
-            let used = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+            let used = used(bytes);
             let write = Unsynced { offset, bytes: bytes[..used].to_vec(), len: bytes.len() as u64 };
             if died.is_ok() {
                 live.apply(&write, None);
