@@ -148,13 +148,16 @@ impl World<'_> {
         for record in std::mem::take(&mut self.oracle.unread) {
             self.hq_edits(Some(record));
         }
+        if calm_ms < GONE_MS {
+            return self.look_again();
+        }
         let held = self.hq_held();
         if held > 0 && calm_ms >= UNDECIDED_MS {
             self.check_poison();
             while self.hq_decides() && self.violations.is_empty() {}
         }
         let behind = if held > 0 { vec!["entries are held".to_owned()] } else { self.behind() };
-        if behind.is_empty() && calm_ms >= GONE_MS {
+        if behind.is_empty() {
             return self.ring();
         }
         if calm_ms < CALM_MS && self.violations.is_empty() {
