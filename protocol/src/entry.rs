@@ -67,6 +67,19 @@ impl Genesis {
         })
     }
 
+    /// The Genesis of the log that goes on from this one, which is sealed at `after`: of the same
+    /// writer, and of the same time.
+    pub fn reborn(
+        &self,
+        (key, log): (&DataKey, JournalId),
+        readers: &[(WrapKey, Random)],
+        after: (JournalId, Position),
+    ) -> Result<Self, KeyError> {
+        let wrap = |(to, random): &(WrapKey, Random)| key.wrap(*to, &info(log), *random);
+        let keys = readers.iter().map(wrap).collect::<Result<_, _>>()?;
+        Ok(Self { keys, after: Some(after), ..self.clone() })
+    }
+
     /// What the log is for.
     pub fn log(&self) -> Option<Log> {
         match self.log {

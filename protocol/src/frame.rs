@@ -177,6 +177,23 @@ impl Sealed {
         Self { kind, codec: how as u8, body: key.seal(&ad, &body, random) }
     }
 
+    /// The body of a frame of the journal `from`, packed as it was, under the seal of the journal
+    /// `to`.
+    ///
+    /// # Errors
+    /// If it does not open.
+    pub fn again(
+        frame: &Frame<'_>,
+        from: (JournalId, &DataKey),
+        to: (JournalId, &DataKey),
+        random: Random,
+    ) -> Result<Self, KeyError> {
+        let Frame { kind, codec, .. } = *frame;
+        let packed = from.1.open(&associated_data(from.0, kind, codec), frame.body)?;
+        let body = to.1.seal(&associated_data(to.0, kind, codec), &packed, random);
+        Ok(Self { kind, codec, body })
+    }
+
     /// The frame of this body after `before`, appended to `out`; where the log stands then.
     /// `context` is what an edit saw; it is not written for other kinds.
     pub fn link(&self, before: &Position, context: &VersionVector, out: &mut Vec<u8>) -> Position {

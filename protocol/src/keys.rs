@@ -183,6 +183,13 @@ impl DataKey {
         Ok(Self::new(key.as_slice().try_into().map_err(|_| KeyError::Seal)?))
     }
 
+    /// 32 bytes that follow from this key, a purpose and a subject, and tell nothing of the key.
+    pub fn derive(&self, purpose: &str, subject: &[u8]) -> Random {
+        let mut h = blake3::Hasher::new_keyed(&self.0);
+        h.update(purpose.as_bytes()).update(&[0]).update(subject);
+        *h.finalize().as_bytes()
+    }
+
     /// Seals `plain`, bound to `ad`: nonce, then ciphertext and authenticator.
     ///
     /// The nonce is a keyed hash of the randomness and the plaintext: a machine resumed from a

@@ -26,6 +26,7 @@ pub mod named; // a record by the beginning of its id
 pub mod news; // what HQ tells an office, signed
 pub mod pack; // compression with the trained dictionary, and padding
 pub mod private; // the wrapper round personal data that never prints
+pub mod rebirth; // a restored or cloned journal, born again
 pub mod receipt; // what a citizen takes home
 pub mod record; // record states: edit, apply, merge, conflict
 pub mod session; // both machines, sans I/O

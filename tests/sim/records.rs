@@ -39,6 +39,10 @@ fn each_rule_left_out_is_noticed() {
         Mistake::ReplacedValuesNotGivenBack,
         Mistake::LateEditsNotOvertaken,
         Mistake::LaterEntryDecidedFirst,
+        Mistake::OriginalContexts,
+        Mistake::ContextCutAtTheCommonPosition,
+        Mistake::RandomRebirthId,
+        Mistake::StatesFoldedBeforeAgreeing,
     ] {
         let noticed = violation(400_000, mistake);
         assert!(noticed.is_some(), "{mistake:?} was not noticed");
@@ -57,8 +61,8 @@ fn late_edit(mistake: Mistake) -> Result<(), String> {
     world.send(1);
     world.edit_at_office(1, &GROUPS[..1]);
     let sent = std::mem::take(&mut world.hq.sent);
-    world.hq = Hq { sent, news: vec![true; 2], ..backup };
-    world.offices.iter_mut().for_each(|office| office.given = 0);
+    let news = world.hq.news.iter().map(|(writes, _)| (*writes, true)).collect();
+    world.hq = Hq { sent, news, ..backup };
     world.give(1, false);
     world.release_as_is();
     world.send(0);
@@ -72,6 +76,57 @@ fn an_edit_that_was_overtaken_is_news_to_its_author() {
     assert_eq!(late_edit(Mistake::None), Ok(()));
     let noticed = late_edit(Mistake::OvertakenEditsNotTold);
     assert!(noticed.is_err_and(|what| what.starts_with("I4")));
+}
+
+/// An office is put back, diverges and is born again; then it is put back to before that repair,
+/// while another office has replaced what it had published.
+fn double_restore(mistake: Mistake) -> Result<(), String> {
+    let mut world = World::new(2, 0, mistake);
+    world.grant(1);
+    let first = world.offices[0].clone();
+    world.edit_at_office(0, &GROUPS[..1]);
+    world.give(0, false);
+    world.put_back(0, first);
+    world.edit_at_office(0, &GROUPS[..1]);
+    let second = world.offices[0].clone();
+    world.give_all(0);
+    world.send(1);
+    world.edit_at_office(1, &GROUPS[..1]);
+    world.give(1, false);
+    world.put_back(0, second);
+    world.settle();
+    world.check()
+}
+
+#[test]
+fn an_office_that_is_put_back_twice_publishes_its_edits_once() {
+    assert_eq!(double_restore(Mistake::None), Ok(()));
+    let noticed = double_restore(Mistake::RandomRebirthId);
+    assert!(noticed.is_err_and(|what| what.starts_with("I5")));
+}
+
+/// An office is born again, and then HQ is rolled back to before the position where that goes on.
+fn rolled_back_after_a_rebirth(mistake: Mistake) -> Result<(), String> {
+    let mut world = World::new(2, 0, mistake);
+    let hq = world.hq.clone();
+    world.edit_at_office(0, &GROUPS[..1]);
+    let backup = world.offices[0].clone();
+    world.write_elsewhere(0);
+    world.give_all(0);
+    world.put_back(0, backup);
+    world.edit_at_office(0, &GROUPS[..1]);
+    world.give_all(0);
+    let news = world.hq.news.iter().map(|(writes, _)| (*writes, true)).collect();
+    world.hq = Hq { sent: std::mem::take(&mut world.hq.sent), news, ..hq };
+    world.settle();
+    world.check()
+}
+
+#[test]
+fn an_hq_that_lost_the_end_of_a_sealed_journal_is_given_it_again() {
+    assert_eq!(rolled_back_after_a_rebirth(Mistake::None), Ok(()));
+    let noticed = rolled_back_after_a_rebirth(Mistake::OnlyTheNewestJournalOffered);
+    assert!(noticed.is_err_and(|what| what.contains("waits for ever")));
 }
 
 /// How many edits the exhaustive world makes after the record is opened: 3, or what `WASL_SIM_EDITS`
@@ -108,8 +163,12 @@ impl World {
         let entries = |of: &[Entry]| -> Vec<_> {
             of.iter().map(|e| (e.dot, e.context.clone(), e.groups.clone())).collect()
         };
-        let office =
-            |o: &Office| (o.state.clone(), o.history.clone(), entries(&o.journal), o.given);
+        let office = |o: &Office| {
+            let life = o.newest();
+            let written: Vec<Entry> = life.entries().cloned().collect();
+            let given = self.hq.journals.get(&life.id).map_or(0, Vec::len);
+            (o.state.clone(), o.history.clone(), entries(&written), given)
+        };
         let offices: Vec<_> = self.offices.iter().map(office).collect();
         codec::encode(&(
             &self.hq.state,

@@ -7,6 +7,8 @@ use wasl_protocol::id::{Dot, GroupName, JournalId};
 use wasl_protocol::record::{Applied, Origin, RecordState, VersionVector};
 use wasl_protocol::units::Seq;
 
+use crate::lives::{Life, Written, agreed};
+
 const HQ: JournalId = JournalId(100);
 pub const GROUPS: [&str; 2] = ["person", "address"];
 
@@ -26,6 +28,11 @@ pub enum Mistake {
     LateEditsNotOvertaken,
     LaterEntryDecidedFirst,
     OvertakenEditsNotTold,
+    OriginalContexts,
+    ContextCutAtTheCommonPosition,
+    RandomRebirthId,
+    OnlyTheNewestJournalOffered,
+    StatesFoldedBeforeAgreeing,
 }
 
 #[derive(Clone, Debug)]
@@ -50,17 +57,17 @@ pub struct Sent {
 
 #[derive(Clone, Debug)]
 pub struct Office {
-    pub journal: Vec<Entry>,
+    /// Its journals, oldest first: the last is written.
+    pub lives: Vec<Life>,
     pub inbox: Vec<Sent>,
     pub state: State,
     pub history: BTreeSet<Uid>,
-    /// How many of its entries HQ has been given.
-    pub given: usize,
     pub granted: bool,
 }
 
 #[derive(Clone, Debug)]
 pub struct Hq {
+    pub journals: BTreeMap<JournalId, Vec<Written>>,
     pub state: State,
     pub history: BTreeSet<Uid>,
     pub written: u64,
@@ -71,13 +78,15 @@ pub struct Hq {
     pub as_is: Vec<Entry>,
     pub decisions: u32,
     pub sent: Vec<Vec<Sent>>,
-    /// Which offices have news coming that is not of their own journal alone.
-    pub news: Vec<bool>,
+    /// Which journal each office writes, and whether it has news coming that is not of that alone.
+    pub news: Vec<(JournalId, bool)>,
 }
 
 #[derive(Clone, Debug)]
 pub struct World {
     pub mistake: Mistake,
+    /// Do offices run twice? Then HQ is not rolled back.
+    pub clones: bool,
     pub random: fastrand::Rng,
     pub offices: Vec<Office>,
     pub hq: Hq,
@@ -87,6 +96,7 @@ pub struct World {
     pub refused: BTreeSet<Uid>,
     pub given_back: BTreeSet<Uid>,
     pub backup: Option<Box<Hq>>,
+    pub office_backup: Option<(usize, Office)>,
 }
 
 fn origin() -> Origin {
@@ -129,9 +139,9 @@ fn apply(state: &mut State, entry: &Entry, mistake: Mistake) -> Applied {
 }
 
 /// News from this journal concerns every office but the one that writes it.
-fn tell(news: &mut [bool], from: JournalId) {
-    for (n, has) in news.iter_mut().enumerate() {
-        *has |= JournalId(n as u64 + 1) != from;
+fn tell(news: &mut [(JournalId, bool)], from: JournalId) {
+    for (writes, has) in news {
+        *has |= *writes != from;
     }
 }
 
@@ -149,15 +159,16 @@ fn merge(state: &mut State, other: &State, mistake: Mistake) {
 impl World {
     /// The record, opened at the first office and known at HQ.
     pub fn new(offices: usize, seed: u64, mistake: Mistake) -> Self {
+        let journal = |n: usize| JournalId(n as u64 + 1);
         let office = |n: usize| Office {
-            journal: Vec::new(),
+            lives: vec![Life::new(journal(n))],
             inbox: Vec::new(),
             state: empty(),
             history: BTreeSet::new(),
-            given: 0,
             granted: n == 0,
         };
         let hq = Hq {
+            journals: BTreeMap::new(),
             state: empty(),
             history: BTreeSet::new(),
             written: 0,
@@ -166,12 +177,14 @@ impl World {
             as_is: Vec::new(),
             decisions: 0,
             sent: vec![Vec::new(); offices],
-            news: vec![false; offices],
+            news: (0..offices).map(|n| (journal(n), false)).collect(),
         };
+        let count = offices;
         let offices = (0..offices).map(office).collect();
         let random = fastrand::Rng::with_seed(seed);
         let mut world = Self {
             mistake,
+            clones: seed % 2 == 1,
             random,
             offices,
             hq,
@@ -179,15 +192,17 @@ impl World {
             refused: BTreeSet::new(),
             given_back: BTreeSet::new(),
             backup: None,
+            office_backup: None,
         };
         world.edit_at_office(0, &GROUPS);
+        (0..count).for_each(|n| world.give(n, false));
         world.give(0, false);
         world
     }
 
     /// The record comes into the scope of an office: news, if it was not.
     pub fn grant(&mut self, n: usize) {
-        self.hq.news[n] |= !self.offices[n].granted;
+        self.hq.news[n].1 |= !self.offices[n].granted;
         self.offices[n].granted = true;
     }
 
@@ -198,7 +213,7 @@ impl World {
             2 | 3 => &GROUPS[1..],
             _ => &GROUPS,
         };
-        match self.random.u8(..25) {
+        match self.random.u8(..31) {
             0..=4 if self.offices[office].granted => self.edit_at_office(office, groups),
             5 | 6 => self.edit_at_hq(groups),
             7..=9 => self.give(office, false),
@@ -214,7 +229,11 @@ impl World {
             20 | 21 => self.refuse(),
             22 => self.release_as_is(),
             23 => self.backup = Some(Box::new(self.hq.clone())),
-            24 => self.roll_back(),
+            24 if !self.clones => self.roll_back(),
+            25 => self.write_elsewhere(office),
+            26 | 27 => self.office_backup = Some((office, self.offices[office].clone())),
+            28 | 29 => self.restore(),
+            30 if self.clones => self.clone_office(),
             _ => {}
         }
     }
@@ -233,13 +252,12 @@ impl World {
         }
         let (uid, groups) = self.new_edit(groups, &history);
         let office = &mut self.offices[n];
-        let seq = Seq(office.journal.len() as u64 + 1);
-        let dot = Dot { journal: JournalId(n as u64 + 1), seq };
+        let dot = office.newest().next();
         let groups = groups.into_iter().map(|group| (group, uid)).collect();
         let entry = Entry { dot, context: office.state.seen.clone(), groups };
         apply(&mut office.state, &entry, self.mistake);
         office.history.insert(uid);
-        office.journal.push(entry);
+        office.newest_mut().push(u64::from(uid), Some(entry));
     }
 
     pub fn edit_at_hq(&mut self, groups: &[&str]) {
@@ -257,9 +275,13 @@ impl World {
 
     /// HQ gets the office's next entry; staff may hold it back.
     pub fn give(&mut self, n: usize, hold: bool) {
-        let office = &mut self.offices[n];
-        let Some(entry) = office.journal.get(office.given).cloned() else { return };
-        office.given += 1;
+        self.agree(n);
+        let Some((journal, written)) = self.offices[n].lacking(&self.hq.journals, self.mistake)
+        else {
+            return;
+        };
+        self.hq.journals.entry(journal).or_default().push(written.clone());
+        let Some(entry) = written.entry else { return };
         if self.hq.held.iter().any(|held| held.dot == entry.dot) {
             return;
         }
@@ -273,12 +295,13 @@ impl World {
 
     /// HQ gets an entry that it had before.
     fn give_again(&mut self, n: usize) {
-        let given = self.offices[n].given;
-        if given > 0 {
-            let entry = self.offices[n].journal[self.random.usize(..given)].clone();
-            if self.hq.held.iter().all(|held| held.dot != entry.dot) {
-                self.take(entry);
-            }
+        let life = self.offices[n].newest();
+        let known = self.hq.journals.get(&life.id).map_or(&[][..], Vec::as_slice);
+        let both = agreed(known, &life.written);
+        let Some(written) = self.random.choice(&known[..both]) else { return };
+        let Some(entry) = written.entry.clone() else { return };
+        if self.hq.held.iter().all(|held| held.dot != entry.dot) {
+            self.take(entry);
         }
     }
 
@@ -364,22 +387,6 @@ impl World {
         self.drain();
     }
 
-    /// HQ is restored from its backup, if nothing of its own is lost with that. The offices send all
-    /// they have again; one of them comes first, and staff do not wait for the others.
-    fn roll_back(&mut self) {
-        let Some(backup) = &self.backup else { return };
-        let same = |a: &Hq, b: &Hq| (a.written, a.decisions) == (b.written, b.decisions);
-        if same(backup, &self.hq) {
-            let sent = std::mem::take(&mut self.hq.sent);
-            let news = vec![true; self.offices.len()];
-            self.hq = Hq { sent, news, ..(**backup).clone() };
-            self.offices.iter_mut().for_each(|office| office.given = 0);
-            let first = self.random.usize(..self.offices.len());
-            (0..self.offices[first].journal.len()).for_each(|_| self.give(first, false));
-            self.release_as_is();
-        }
-    }
-
     fn release(&mut self) {
         for entry in std::mem::take(&mut self.hq.held) {
             self.take(entry);
@@ -387,7 +394,10 @@ impl World {
     }
 
     pub fn send(&mut self, n: usize) {
-        if self.offices[n].granted && std::mem::take(&mut self.hq.news[n]) {
+        if self.mistake != Mistake::StatesFoldedBeforeAgreeing {
+            self.agree(n);
+        }
+        if self.offices[n].granted && std::mem::take(&mut self.hq.news[n].1) {
             let (state, history) = (self.hq.state.clone(), self.hq.history.clone());
             self.hq.sent[n].push(Sent { state, history });
             let newest = self.hq.sent[n].len() - 1;
@@ -398,6 +408,9 @@ impl World {
     /// An older state comes once more, after newer ones.
     fn send_again(&mut self, n: usize) {
         if !self.hq.sent[n].is_empty() {
+            if self.mistake != Mistake::StatesFoldedBeforeAgreeing {
+                self.agree(n);
+            }
             let which = self.random.usize(..self.hq.sent[n].len());
             self.receive(n, which);
         }
@@ -416,11 +429,11 @@ impl World {
         self.offices[n].state = self.folded(n);
     }
 
-    fn folded(&self, n: usize) -> State {
+    pub fn folded(&self, n: usize) -> State {
         let (office, mut state) = (&self.offices[n], empty());
         let journal_first = self.mistake == Mistake::JournalFoldedBeforeInbox;
         let entries = |state: &mut State| {
-            for entry in &office.journal {
+            for entry in office.lives.iter().flat_map(Life::entries) {
                 apply(state, entry, self.mistake);
             }
         };
@@ -442,9 +455,7 @@ impl World {
         (0..self.offices.len()).for_each(|n| self.grant(n));
         for _ in 0..2 {
             for n in 0..self.offices.len() {
-                while self.offices[n].given < self.offices[n].journal.len() {
-                    self.give(n, false);
-                }
+                self.give_all(n);
             }
         }
         (0..self.offices.len()).for_each(|n| self.send(n));

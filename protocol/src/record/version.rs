@@ -45,6 +45,14 @@ impl VersionVector {
         *n = dot.seq.max(*n);
     }
 
+    /// Accounts for `journal` up to `n` and no further; for nothing of it if that is 0.
+    pub fn set(&mut self, journal: JournalId, n: Seq) {
+        self.0.remove(&journal);
+        if n > Seq(0) {
+            self.0.insert(journal, n);
+        }
+    }
+
     /// Accounts for all that `other` does: the least upper bound.
     pub fn join(&mut self, other: &Self) {
         other.dots().for_each(|d| self.add(d));
