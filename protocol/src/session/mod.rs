@@ -24,6 +24,8 @@ pub mod office; // the office's side
 
 #[cfg(test)]
 mod pair; // both on a pretend wire
+#[cfg(test)]
+mod sealed; // an office with more than one journal
 
 /// How long the other side may take to greet, in milliseconds.
 pub const GREETING_MS: u64 = 30_000;

@@ -115,6 +115,9 @@ pub enum Output {
 #[derive(Debug)]
 struct Lane {
     journal: JournalId,
+    /// Is there a newer one? Then it grows no more, and what HQ has behind its end is not ours: the
+    /// office was restored or cloned, and went on elsewhere.
+    sealed: bool,
     /// Where it ends here.
     head: Position,
     /// Where sending began, on trust.
@@ -236,8 +239,10 @@ impl OfficeSession {
         if self.state != State::Idle {
             return;
         }
+        let newest = hello.journals.last().map(|(journal, _)| *journal);
         let lanes = hello.journals.iter().zip(stored).map(|((journal, head), stored)| Lane {
             journal: *journal,
+            sealed: Some(*journal) != newest,
             head: *head,
             assumed: *stored,
             sent: *stored,
@@ -303,7 +308,8 @@ impl OfficeSession {
             return;
         };
         let common = common.unwrap_or(Position::start(journal));
-        if lane.top != common {
+        let has_all = lane.sealed && common == lane.head;
+        if lane.top != common && !has_all {
             self.out.push_back(Output::Forked { journal, common: common.seq });
             return self.end(Bye::now(ByeCode::Fork), false);
         }
@@ -335,7 +341,7 @@ impl OfficeSession {
         let Some(lane) = self.lanes.iter_mut().find(|l| l.journal == ack.journal) else {
             return self.end(Bye::now(ByeCode::Fault), false);
         };
-        if ack.stored.seq > lane.head.seq {
+        if ack.stored.seq > lane.head.seq && !lane.sealed {
             self.out.push_back(Output::Forked { journal: ack.journal, common: lane.head.seq });
             return self.end(Bye::now(ByeCode::Fork), false);
         }
@@ -445,6 +451,7 @@ impl OfficeSession {
     /// Asks for more entries to be sent, oldest journal first, while there is credit.
     fn fill(&mut self) {
         // Before Welcome one message goes out on trust; while positions are being agreed, none.
+        let greeting = self.state == State::Greeting;
         let may_send = match self.state {
             State::Greeting => self.under_way.is_empty(),
             State::Live => true,
@@ -455,6 +462,10 @@ impl OfficeSession {
             return;
         }
         let Some(lane) = self.lanes.iter().find(|l| l.sent.seq < l.head.seq) else { return };
+        // A Genesis names where it goes on from: HQ must be known to have that.
+        if greeting && self.lanes.len() > 1 && lane.assumed.seq == Seq(0) {
+            return;
+        }
         let left = usize::try_from(self.credit_bytes - used).unwrap_or(usize::MAX);
         self.reading = true;
         self.out.push_back(Output::SendEntries {
