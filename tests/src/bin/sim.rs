@@ -23,6 +23,9 @@ struct Args {
     trace: bool,
 }
 
+/// How many worlds go by between two lines.
+const BLOCK: u64 = 500;
+
 fn main() -> ExitCode {
     let args = Args::parse();
     let district = District::new();
@@ -30,8 +33,7 @@ fn main() -> ExitCode {
         let outcome = simulate(&district, &Plan { seed: args.first, bug: None, trace: true });
         return if outcome.violations.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     }
-    let Campaign { worlds, counted, failed, took_s, .. } =
-        campaign(&district, (args.first, args.seeds), args.threads);
+    let Campaign { worlds, counted, failed, took_s, .. } = in_blocks(&district, &args);
     println!("{:<48} {:>12}", "what was done", "how often");
     for (what, times) in &counted {
         println!("{what:<48} {times:>12}");
@@ -45,4 +47,17 @@ fn main() -> ExitCode {
         }
     }
     if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// The whole campaign, which may take an hour: block by block, with a line on stderr after each, up
+/// to the first block in which something did not hold.
+fn in_blocks(district: &District, args: &Args) -> Campaign {
+    let end = args.first + args.seeds;
+    let mut all = Campaign::default();
+    while all.failed.is_empty() && args.first + all.worlds < end {
+        let first = args.first + all.worlds;
+        all.add(campaign(district, (first, BLOCK.min(end - first)), args.threads));
+        eprintln!("{} worlds, {} with a violation", all.worlds, all.failed.len());
+    }
+    all
 }

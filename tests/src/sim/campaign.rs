@@ -7,7 +7,7 @@ use super::{District, Outcome, Plan, simulate};
 use crate::clock;
 
 /// What came of many worlds.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Campaign {
     /// How many there were.
     pub worlds: u64,
@@ -21,6 +21,20 @@ pub struct Campaign {
     pub simulated_ms: u64,
     /// How long they took, in seconds.
     pub took_s: u64,
+}
+
+impl Campaign {
+    /// What came of these and of more worlds, one after another.
+    pub fn add(&mut self, more: Self) {
+        self.worlds += more.worlds;
+        self.steps += more.steps;
+        self.simulated_ms += more.simulated_ms;
+        self.took_s += more.took_s;
+        self.failed.extend(more.failed);
+        for (what, times) in more.counted {
+            *self.counted.entry(what).or_default() += times;
+        }
+    }
 }
 
 /// How many failures are kept for a report.
@@ -46,36 +60,15 @@ pub fn campaign(district: &District, (first, seeds): (u64, u64), threads: u64) -
         let joined = parts.into_iter().map(|part| part.join().expect("no world panics"));
         joined.collect::<Vec<_>>()
     });
-    let mut all = Campaign {
-        worlds: 0,
-        counted: BTreeMap::new(),
-        failed: Vec::new(),
-        steps: 0,
-        simulated_ms: 0,
-        took_s: began.elapsed().as_secs(),
-    };
-    for part in parts {
-        all.worlds += part.worlds;
-        all.steps += part.steps;
-        all.simulated_ms += part.simulated_ms;
-        all.failed.extend(part.failed);
-        for (what, times) in part.counted {
-            *all.counted.entry(what).or_default() += times;
-        }
-    }
+    let mut all = Campaign::default();
+    parts.into_iter().for_each(|part| all.add(part));
+    all.took_s = began.elapsed().as_secs();
     all.failed.sort_by_key(|outcome| outcome.seed);
     all
 }
 
 fn some(district: &District, seeds: impl Iterator<Item = u64>) -> Campaign {
-    let mut some = Campaign {
-        worlds: 0,
-        counted: BTreeMap::new(),
-        failed: Vec::new(),
-        steps: 0,
-        simulated_ms: 0,
-        took_s: 0,
-    };
+    let mut some = Campaign::default();
     for seed in seeds {
         let outcome = simulate(district, &Plan { seed, bug: None, trace: false });
         some.worlds += 1;
