@@ -61,7 +61,9 @@ pub fn campaign(district: &District, (first, seeds): (u64, u64), threads: u64) -
         joined.collect::<Vec<_>>()
     });
     let mut all = Campaign::default();
-    parts.into_iter().for_each(|part| all.add(part));
+    for part in parts {
+        all.add(part);
+    }
     all.took_s = began.elapsed().as_secs();
     all.failed.sort_by_key(|outcome| outcome.seed);
     all
