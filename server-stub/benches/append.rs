@@ -246,7 +246,9 @@ impl Rows {
             insert.build().execute(&mut *tx).await?;
         }
         for rows in parts(&self.records) {
-            let mut insert = QueryBuilder::<Sqlite>::new("INSERT INTO feed ");
+            let mut insert = QueryBuilder::<Sqlite>::new(
+                "INSERT INTO feed (office, about, feed_no, sole_journal) ",
+            );
             insert.push_values(rows, |mut list, row| {
                 list.push_bind(get::<&str>(row, "office")).push_bind(get::<&[u8]>(row, "id"));
                 list.push_bind(get::<i64>(row, "feed_no"));

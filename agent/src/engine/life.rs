@@ -147,59 +147,6 @@ pub fn open(
     open_beside(world, identity, config, None, notice)
 }
 
-fn open_beside(
-    world: &World,
-    identity: &Identity,
-    config: EngineConfig,
-    mirror: Option<&Path>,
-    notice: &mut dyn FnMut(Notice),
-) -> Result<Engine, EngineError> {
-    let dir = identity.dir();
-    let renewed = renew_inbox(world, dir)?;
-    let mut news_lost = renewed.is_some();
-    if let Some(Renewed { aside }) = renewed {
-        notice(Notice::InboxRenewed { aside });
-    }
-    let (journal, inbox) = ids(world, dir)?;
-    let receipts = Receipts::load(world, dir, journal, &config.hq);
-    let place = ViewPlace {
-        dir: view_dir(dir),
-        boot_id: world.disk.boot_id().map_err(|e| EngineError::io("boot_id", e))?,
-        secret: identity.local_secret("view"),
-        cache_bytes: config.view_cache_bytes.max(VIEW_CACHE_BYTES),
-    };
-    let opened = place.open(Meta::empty(journal, inbox))?;
-    let known = known(&opened, &receipts, journal, inbox);
-    let (mut logs, torn) = Logs::open(world, identity, known)?;
-    for torn in torn {
-        news_lost |= torn.log == Purpose::Inbox;
-        notice(Notice::Torn(torn));
-    }
-    if let Some(place) = mirror {
-        logs.take_back(world, dir, place)?.into_iter().for_each(|r| notice(Notice::Restored(r)));
-    }
-    if let Opened::Trusted(view) = &opened {
-        news_lost |= view.meta().inbox.seq > logs.inbox.head().seq;
-    }
-    let view = believed(&mut logs, opened, &place, notice)?;
-    let rows = caught_up(&mut logs, view, notice)?;
-    if rows.inbox_lacks {
-        drop((logs, rows));
-        give_up_inbox(world, dir, inbox)?;
-        return open_beside(world, identity, config, mirror, notice);
-    }
-    if rows.lacks_after.is_some() {
-        notice(Notice::Holes);
-        crate::view::discard(&place.dir)?; // folded again once the holes are filled
-    }
-    let store = Store { logs, rows, place: Some(place), in_memory: false };
-    let mut engine = Engine::new(world.clone(), store, receipts);
-    engine.mending = Mending::of(dir.to_owned());
-    engine.facts.news_lost = news_lost;
-    engine.publish();
-    Ok(engine)
-}
-
 /// The same with a view that lives as long as the engine, and is folded from the logs each time:
 /// nothing but `world` is touched, not even the view's folder.
 ///
@@ -211,27 +158,76 @@ pub fn open_in_memory(
     hq: &VerifyKey,
     notice: &mut dyn FnMut(Notice),
 ) -> Result<Engine, EngineError> {
+    open_with(world, identity, (hq, None), None, notice)
+}
+
+fn open_beside(
+    world: &World,
+    identity: &Identity,
+    config: EngineConfig,
+    mirror: Option<&Path>,
+    notice: &mut dyn FnMut(Notice),
+) -> Result<Engine, EngineError> {
+    let place = ViewPlace {
+        dir: view_dir(identity.dir()),
+        boot_id: world.disk.boot_id().map_err(|e| EngineError::io("boot_id", e))?,
+        secret: identity.local_secret("view"),
+        cache_bytes: config.view_cache_bytes.max(VIEW_CACHE_BYTES),
+    };
+    open_with(world, identity, (&config.hq, Some(place)), mirror, notice)
+}
+
+/// With its view at `place`, or else in memory.
+fn open_with(
+    world: &World,
+    identity: &Identity,
+    (hq, place): (&VerifyKey, Option<ViewPlace>),
+    mirror: Option<&Path>,
+    notice: &mut dyn FnMut(Notice),
+) -> Result<Engine, EngineError> {
     let dir = identity.dir();
+    let renewed = renew_inbox(world, dir)?;
+    let mut news_lost = renewed.is_some();
+    if let Some(Renewed { aside }) = renewed {
+        notice(Notice::InboxRenewed { aside });
+    }
     let (journal, inbox) = ids(world, dir)?;
     let receipts = Receipts::load(world, dir, journal, hq);
-    let known = Known { journal: receipts.stored(), inbox: None };
-    let (mut logs, torn) = Logs::open(world, identity, known)?;
+    let found = place.as_ref().map(|place| place.open(Meta::empty(journal, inbox))).transpose()?;
+    let trusted = match &found {
+        Some(Opened::Trusted(view)) => view.meta(),
+        Some(Opened::Doubted(_)) | None => Meta::empty(journal, inbox),
+    };
+    let (mut logs, torn) = Logs::open(world, identity, known(trusted, &receipts))?;
     for torn in torn {
+        news_lost |= torn.log == Purpose::Inbox;
         notice(Notice::Torn(torn));
     }
-    let view = Box::new(MemoryView::new(logs.empty_meta()));
+    if let Some(mirror) = mirror {
+        logs.take_back(world, dir, mirror)?.into_iter().for_each(|r| notice(Notice::Restored(r)));
+    }
+    news_lost |= trusted.inbox.seq > logs.inbox.head().seq;
+    let view = match (&place, found) {
+        (Some(place), Some(found)) => believed(&mut logs, found, place, notice)?,
+        _ => Box::new(MemoryView::new(logs.empty_meta())),
+    };
     let rows = caught_up(&mut logs, view, notice)?;
     if rows.inbox_lacks {
         drop((logs, rows));
         give_up_inbox(world, dir, inbox)?;
-        return open_in_memory(world, identity, hq, notice);
+        return open_with(world, identity, (hq, place), mirror, notice);
     }
     if rows.lacks_after.is_some() {
         notice(Notice::Holes);
+        if let Some(place) = &place {
+            crate::view::discard(&place.dir)?; // folded again once the holes are filled
+        }
     }
-    let store = Store { logs, rows, place: None, in_memory: false };
+    let store = Store { logs, rows, place, in_memory: false };
     let mut engine = Engine::new(world.clone(), store, receipts);
     engine.mending = Mending::of(dir.to_owned());
+    engine.facts.news_lost = news_lost;
+    engine.publish();
     Ok(engine)
 }
 
@@ -277,14 +273,10 @@ impl Engine {
 const TELL_EVERY: u64 = 10_000;
 
 /// What is known to have been durable: by the newest receipt, and by the view.
-fn known(opened: &Opened, receipts: &Receipts, journal: JournalId, inbox: JournalId) -> Known {
-    let meta = match opened {
-        Opened::Trusted(view) => view.meta(),
-        Opened::Doubted(_) => Meta::empty(journal, inbox),
-    };
+fn known(trusted: Meta, receipts: &Receipts) -> Known {
     let later = |a: Position, b: Option<Position>| b.filter(|b| b.seq > a.seq).unwrap_or(a);
     // An inbox that has lost its end is not refused: its cursor is lost with it, and HQ sends again.
-    Known { journal: Some(later(meta.journal, receipts.stored())), inbox: None }
+    Known { journal: Some(later(trusted.journal, receipts.stored())), inbox: None }
 }
 
 /// The view, if it fits the logs; else an empty one.

@@ -3,7 +3,7 @@
 //! One row for each office and each record or held entry that it is told of, with the newest number
 //! from the office's own counter. An office's cursor moves and removes nothing; what a row says is
 //! read when it is sent. A row whose only news since the cursor came from one journal is not sent
-//! to a session that has that journal.
+//! to a session that has that journal, unless the office has lost what these were news to.
 
 use std::collections::BTreeMap;
 
@@ -140,6 +140,8 @@ pub(super) async fn add(
         });
         query.push(
             " ON CONFLICT (office, about) DO UPDATE SET feed_no = excluded.feed_no,
+             sole_after = CASE WHEN feed.sole_journal = excluded.sole_journal
+                 THEN feed.sole_after ELSE feed.feed_no END,
              sole_journal = CASE WHEN feed.sole_journal = excluded.sole_journal
                  OR feed.feed_no <= ",
         );
@@ -157,7 +159,7 @@ fn since(office: &OfficeId, journals: &[JournalId], after: FeedNo) -> QueryBuild
          WHERE f.office = ",
     );
     query.push_bind(office.as_str()).push(" AND f.feed_no > ").push_bind(sql(after.0));
-    query.push(" AND (f.sole_journal IS NULL");
+    query.push(" AND (f.sole_journal IS NULL OR f.sole_after > ").push_bind(sql(after.0));
     if !journals.is_empty() {
         query.push(" OR f.sole_journal NOT IN (");
         let mut list = query.separated(", ");

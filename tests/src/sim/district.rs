@@ -85,7 +85,7 @@ impl Default for District {
 
 /// A runtime for HQ's store: what is asked of it is awaited at once, so it decides nothing.
 pub(super) fn runtime() -> tokio::runtime::Runtime {
-    let builder = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let builder = tokio::runtime::Builder::new_current_thread().enable_time().build();
     builder.expect("a runtime on this thread")
 }
 

@@ -121,19 +121,28 @@ impl World<'_> {
         self.offices[nth].disk.set_free(Some(0));
     }
 
-    /// A bit of a log flips; the office is killed, and has to say so when it starts.
+    /// A bit of a log flips; the office is killed. When it starts it has to say so of its journal,
+    /// and have the inbox sent again.
     fn rot(&mut self, nth: usize) {
         if self.offices[nth].engine.is_none() {
             return;
         }
-        let dir = engine::journals(self.district.members[nth].identity.dir());
-        if self.offices[nth].disk.rot(&dir, ".seg", &mut self.dice) {
-            self.count("bit rot in a journal");
-            self.log(format_args!("a bit of office {nth}'s journal flips"));
-            self.offices[nth].woe.rot = Rot::Unsaid;
-            self.offices[nth].disk.switch_off(false);
-            self.crashed(nth);
+        let dir = self.district.members[nth].identity.dir();
+        let inbox = self.dice.u8(..3) == 0;
+        let logs = if inbox { engine::inboxes(dir) } else { engine::journals(dir) };
+        let office = &mut self.offices[nth];
+        if !office.disk.rot(&logs, ".seg", &mut self.dice) {
+            return;
         }
+        if inbox {
+            office.told = None;
+        } else {
+            office.woe.rot = Rot::Unsaid;
+        }
+        office.disk.switch_off(false);
+        self.count(if inbox { "bit rot in an inbox" } else { "bit rot in a journal" });
+        self.log(format_args!("a bit flips in {}", logs.display()));
+        self.crashed(nth);
     }
 
     fn revoke(&mut self, nth: usize) {

@@ -61,6 +61,24 @@ async fn news_from_two_journals_are_sent_until_the_cursor_has_passed() {
 }
 
 #[tokio::test]
+async fn an_office_that_lost_what_it_had_taken_is_sent_what_its_own_entries_were_added_to() {
+    let hq = Hq::new().await;
+    let (office, mut old) = hq.join("nasr").await;
+    let mut new = Pen::new(&office.id, old.sign.clone(), hq.unwrap.wrap_key(), 900);
+    let opened = old.enroll("n-1");
+    old.send(&hq, &office).await.unwrap();
+    let cursor = Cursor { epoch: hq.store.epoch(), feed: FeedNo(1) };
+    hq.store.cursor_moved(&office.id, cursor).await.unwrap();
+    new.put(&edit(old.record("n-1"), "person", "second"), [opened]);
+    new.enroll("n-2");
+    new.send(&hq, &office).await.unwrap();
+    assert_eq!(feed(&hq, &office, &[new.journal], 1).await.news.len(), 0);
+    let lost = feed(&hq, &office, &[new.journal], 0).await;
+    assert_eq!(lost.news.len(), 1, "and not what it opened itself");
+    assert_eq!(state_of(&lost).origin.id(), old.record("n-1"));
+}
+
+#[tokio::test]
 async fn an_edit_released_by_another_journal_wakes_its_office() {
     let hq = Hq::new().await;
     let (office, mut old) = hq.join("nasr").await;
