@@ -15,6 +15,9 @@ struct Args {
     /// The first seed.
     #[arg(long, default_value_t = 1)]
     first: u64,
+    /// On how many threads.
+    #[arg(long, default_value_t = 2)]
+    threads: u64,
     /// Print the trace of the first seed alone, line by line, on stderr.
     #[arg(long)]
     trace: bool,
@@ -53,7 +56,7 @@ fn in_blocks(district: &District, args: &Args) -> Campaign {
     let mut all = Campaign::default();
     while all.failed.is_empty() && args.first + all.worlds < end {
         let first = args.first + all.worlds;
-        all.add(campaign(district, (first, BLOCK.min(end - first))));
+        all.add(campaign(district, (first, BLOCK.min(end - first)), args.threads));
         eprintln!("{} worlds, {} with a violation", all.worlds, all.failed.len());
     }
     all

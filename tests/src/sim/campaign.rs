@@ -1,9 +1,7 @@
-//! Many worlds, one after another, on every core.
+//! Many worlds, one after another on a few threads.
 
 use std::collections::BTreeMap;
 use std::thread;
-
-use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 use super::{District, Outcome, Plan, simulate};
 use crate::clock;
@@ -42,23 +40,23 @@ impl Campaign {
 /// How many failures are kept for a report.
 const KEPT: usize = 5;
 
-/// Lets the worlds of these seeds happen: the first one, and how many. On each core there is one at
-/// a time, which stays there with all its threads: they only ever wait for each other.
+/// Lets the worlds of these seeds happen: the first one, and how many.
 ///
 /// # Panics
 /// If a world does.
-pub fn campaign(district: &District, (first, seeds): (u64, u64)) -> Campaign {
+pub fn campaign(district: &District, (first, seeds): (u64, u64), threads: u64) -> Campaign {
     let began = clock::now();
-    let cores = cores();
+    let threads = threads.max(1);
     let parts = thread::scope(|scope| {
-        let part = |(nth, core)| {
-            let seeds = (first..first + seeds).skip(nth).step_by(cores.len());
+        let part = |nth| {
             scope.spawn(move || {
-                stay_on(core);
-                some(district, seeds)
+                some(
+                    district,
+                    (first..first + seeds).skip(nth).step_by(usize::try_from(threads).unwrap_or(1)),
+                )
             })
         };
-        let parts: Vec<_> = cores.iter().copied().enumerate().map(part).collect();
+        let parts: Vec<_> = (0..usize::try_from(threads).unwrap_or(1)).map(part).collect();
         let joined = parts.into_iter().map(|part| part.join().expect("no world panics"));
         joined.collect::<Vec<_>>()
     });
@@ -69,19 +67,6 @@ pub fn campaign(district: &District, (first, seeds): (u64, u64)) -> Campaign {
     all.took_s = began.elapsed().as_secs();
     all.failed.sort_by_key(|outcome| outcome.seed);
     all
-}
-
-/// The cores that this process may run on.
-fn cores() -> Vec<usize> {
-    let allowed = sched_getaffinity(None).expect("Linux says where a thread may run");
-    (0..CpuSet::MAX_CPU).filter(|core| allowed.is_set(*core)).collect()
-}
-
-/// Keeps this thread, and those that it starts, on one core.
-fn stay_on(core: usize) {
-    let mut only = CpuSet::new();
-    only.set(core);
-    sched_setaffinity(None, &only).expect("this core was allowed");
 }
 
 fn some(district: &District, seeds: impl Iterator<Item = u64>) -> Campaign {
