@@ -50,6 +50,8 @@ impl Kind {
     pub const DECISION: Self = Self(5);
     /// In an office's journal: a step of a config edition's way through the office.
     pub const CONFIG: Self = Self(6);
+    /// A state that HQ signed in an earlier life and lost, given back by an office.
+    pub const ADOPTED: Self = Self(7);
 }
 
 /// Bytes that are not a frame, or not the frame that belongs here.

@@ -27,7 +27,7 @@ use crate::record::{Draft, Origin, RecordState, Value, VersionVector};
 use crate::units::{FeedNo, Seq, UnixMs};
 use crate::wire::{
     Abort, Ack, Assembler, Bye, ByeCode, Entries, Fetch, Fetched, Hello, Level, Message, Offer,
-    Report, Standing, States, StatesAck, Welcome,
+    Report, Returned, Standing, States, StatesAck, Welcome,
 };
 
 const J: JournalId = JournalId(0x0102_0304_0506_0708);
@@ -219,8 +219,8 @@ fn messages_are_frozen_and_still_read() {
     let start = Position::start(J);
     let (journals, clock) = (vec![(J, last)], AT);
     let cursor = Cursor { epoch: EPOCH, feed: FeedNo(70_000) };
-    let (hq_seen, version) = (Some((EPOCH, start)), String::from("0.1.0"));
-    let stable = Some(start);
+    let (stable, version) = (Some(start), String::from("0.1.0"));
+    let ack = Ack::new(EPOCH, J, last, stable, 1, &sign_key());
     let standing = Standing { journal: J, top: last, ladder: vec![last, start], stable };
     let messages = [
         (
@@ -228,7 +228,7 @@ fn messages_are_frozen_and_still_read() {
             Message::Hello(Hello {
                 journals,
                 cursor: Some(cursor),
-                hq_seen,
+                acked: Some(ack),
                 edition: 3,
                 clock,
                 backlog: 12,
@@ -245,7 +245,7 @@ fn messages_are_frozen_and_still_read() {
             }),
         ),
         ("entries", Message::Entries(Entries::new(J, start, frames, last, &sign_key()))),
-        ("ack", Message::Ack(Ack::new(EPOCH, J, last, stable, 1, &sign_key()))),
+        ("ack", Message::Ack(ack)),
         ("states", Message::States(States { states: vec![state()], upto: cursor })),
         ("states-ack", Message::StatesAck(StatesAck { upto: cursor })),
         (
@@ -268,6 +268,7 @@ fn messages_are_frozen_and_still_read() {
                 frames: vec![1, 2, 3],
             }),
         ),
+        ("returned", Message::Returned(Returned { states: vec![state()], last: true })),
     ];
     for (name, message) in messages {
         let bytes = message.encode();

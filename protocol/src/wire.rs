@@ -24,8 +24,8 @@ pub struct Hello {
     pub journals: Vec<(JournalId, Position)>,
     /// How far the office has taken HQ's feed; none before the first state.
     pub cursor: Option<Cursor>,
-    /// The newest position of HQ's own journal that the office has seen.
-    pub hq_seen: Option<(EpochId, Position)>,
+    /// The newest receipt of HQ's: an HQ that lacks what it says was put back to an earlier state.
+    pub acked: Option<Ack>,
     /// The serial of the config edition in force; 0 for none.
     pub edition: u64,
     /// The office's clock.
@@ -212,6 +212,16 @@ pub struct Fetched {
     pub frames: Vec<u8>,
 }
 
+/// Office to HQ: states that HQ signed in an earlier life of its database, byte for byte, for an HQ
+/// that was put back to an earlier state. Until the last of them has come HQ sends none.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Returned {
+    /// The states, in the order in which they came.
+    pub states: Vec<SignedNews>,
+    /// Are there no more?
+    pub last: bool,
+}
+
 /// HQ to office: a signed edition of the config, as its author's machine made it.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Offer {
@@ -327,6 +337,8 @@ pub enum Message {
     Fetch(Fetch),
     /// Tag 13.
     Fetched(Fetched),
+    /// Tag 14.
+    Returned(Returned),
 }
 
 /// Which stream a message travels on.
@@ -369,6 +381,7 @@ impl Message {
             Self::Abort(m) => (11, codec::encode(m)),
             Self::Fetch(m) => (12, codec::encode(m)),
             Self::Fetched(m) => (13, codec::encode(m)),
+            Self::Returned(m) => (14, codec::encode(m)),
         };
         let length = u32::try_from(body.len() + 1).expect("bounded by MESSAGE_BYTES");
         [&length.to_le_bytes(), &[tag][..], &body].concat()
@@ -392,6 +405,7 @@ impl Message {
             11 => Self::Abort(codec::decode(body)?),
             12 => Self::Fetch(codec::decode(body)?),
             13 => Self::Fetched(codec::decode(body)?),
+            14 => Self::Returned(codec::decode(body)?),
             _ => return Ok(None),
         }))
     }

@@ -251,7 +251,8 @@ impl Stopped {
     }
 }
 
-fn lock(dir: &Path) -> Result<File, DaemonError> {
+/// Keeps any other HQ from running in `dir` until it is dropped.
+pub(crate) fn lock(dir: &Path) -> Result<File, DaemonError> {
     let path = dir.join(LOCK);
     let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
     let file = file.map_err(at(&path))?;

@@ -7,7 +7,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use wasl_protocol::edition::{ConfigState, Step};
 use wasl_protocol::entry::{Cursor, PostDigest};
 use wasl_protocol::frame::Sealed;
-use wasl_protocol::id::{Dot, FormNumber, JournalId, OfficeId, Position, RecordId};
+use wasl_protocol::id::{Dot, EpochId, FormNumber, JournalId, OfficeId, Position, RecordId};
 use wasl_protocol::keys::DataKey;
 use wasl_protocol::news::{SignedNews, What};
 use wasl_protocol::record::{Act, Origin, RecordState, Value, VersionVector};
@@ -167,6 +167,15 @@ pub struct Run {
     pub last: Position,
 }
 
+/// States that HQ signed, as they lie in the inbox.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signed {
+    /// The states, in the order in which they came.
+    pub states: Vec<SignedNews>,
+    /// Up to which entry was looked; none: up to the end.
+    pub upto: Option<Seq>,
+}
+
 /// What the engine tells everyone, after each turn.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Facts {
@@ -176,6 +185,8 @@ pub struct Facts {
     pub stored: Option<Position>,
     /// Up to where it is in a copy declared off-site.
     pub stable: Option<Position>,
+    /// HQ's newest receipt.
+    pub acked: Option<Ack>,
     /// When the last receipt came.
     pub last_ack_at: Option<UnixMs>,
     /// When the oldest entry without a receipt was written.
@@ -342,6 +353,11 @@ impl Handle {
     /// The last position of `standing` that our own journal has too; none if not even its start.
     pub async fn agree(&self, standing: Standing) -> Result<Option<Position>, Refused> {
         self.ask(|answer| Input::Agree { standing, answer }).await
+    }
+
+    /// States behind the entry `after` of the inbox that HQ signed in other lives than `besides`.
+    pub async fn signed(&self, besides: EpochId, after: Seq) -> Result<Signed, Refused> {
+        self.ask(|answer| Input::Signed { besides, after, answer }).await
     }
 
     /// Journals verified news in the inbox and folds it; answers after the fsync.

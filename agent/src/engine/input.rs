@@ -3,13 +3,15 @@
 use tokio::sync::oneshot;
 use wasl_protocol::edition::Step;
 use wasl_protocol::entry::{Cursor, Log};
-use wasl_protocol::id::{JournalId, Position, RecordId};
+use wasl_protocol::id::{EpochId, JournalId, Position, RecordId};
 use wasl_protocol::news::SignedNews;
 use wasl_protocol::record::{Act, Origin, RecordState, Value};
 use wasl_protocol::units::{Seq, UnixMs};
 use wasl_protocol::wire::{Ack, Standing};
 
-use super::handle::{Change, Enrolled, Found, HeldEntry, Listed, Opened, Prepared, Refused, Run};
+use super::handle::{
+    Change, Enrolled, Found, HeldEntry, Listed, Opened, Prepared, Refused, Run, Signed,
+};
 use super::tally::Hours;
 use crate::journal::Hole;
 
@@ -78,6 +80,11 @@ pub enum Input {
     Agree {
         standing: Standing,
         answer: oneshot::Sender<Option<Position>>,
+    },
+    Signed {
+        besides: EpochId,
+        after: Seq,
+        answer: oneshot::Sender<Signed>,
     },
     /// A look through a whole log has found these, or that there are none.
     Holes {

@@ -37,6 +37,7 @@ pub use birth::{birth, inboxes, journals};
 pub use gauge::{SYNC_BOUNDS_NS, SyncTimes};
 pub use handle::{
     Change, Enrolled, Facts, Found, Handle, HeldEntry, Listed, Opened, Prepared, Refused, Run,
+    Signed,
 };
 pub use input::Input;
 pub use life::{

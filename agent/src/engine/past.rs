@@ -3,12 +3,17 @@
 
 use std::collections::BTreeMap;
 
-use wasl_protocol::id::{Dot, RecordId};
-use wasl_protocol::news::What;
+use wasl_protocol::frame::Kind;
+use wasl_protocol::id::{Dot, EpochId, RecordId};
+use wasl_protocol::news::{Says, SignedNews, What};
+use wasl_protocol::pack::Unpacker;
 use wasl_protocol::record::{Act, Counts, Origin, RecordState, Value};
 use wasl_protocol::units::Seq;
+use wasl_protocol::{codec, limits};
 
 use super::EngineError;
+use super::handle::Signed;
+use super::item;
 use super::store::Store;
 use crate::view::Row;
 
@@ -68,6 +73,34 @@ impl Store {
             }
         }
         Ok(acts.into_values().collect())
+    }
+}
+
+impl Store {
+    /// States behind the entry `after` of the inbox that HQ signed in other lives than `besides`:
+    /// some [`limits::STATES_BYTES`].
+    pub(super) fn signed(&self, besides: EpochId, after: Seq) -> Result<Signed, EngineError> {
+        let (log, key) = (&self.logs.inbox, &self.logs.inbox_key);
+        let (mut unpacker, mut states, mut bytes) = (Unpacker::new(), Vec::new(), 0);
+        for segment in log.segment_of(after)..log.segments() {
+            let loaded = log.load(segment)?;
+            for step in loaded.walk().filter(|step| step.after.seq > after) {
+                let news = (step.frame.kind == Kind::NEWS).then(|| {
+                    let plain = item::plain(&step.frame, log.id(), key, &mut unpacker)?;
+                    let signed: SignedNews = codec::decode(&plain).ok()?;
+                    let news = signed.trusted().ok()?;
+                    let state = matches!(news.says, Says::State(_)) && news.epoch != besides;
+                    state.then_some(signed)
+                });
+                let Some(signed) = news.flatten() else { continue };
+                bytes += signed.size_bytes();
+                states.push(signed);
+                if bytes >= limits::STATES_BYTES {
+                    return Ok(Signed { states, upto: Some(step.after.seq) });
+                }
+            }
+        }
+        Ok(Signed { states, upto: None })
     }
 }
 

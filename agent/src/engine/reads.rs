@@ -51,6 +51,10 @@ impl Engine {
                 let agreed = self.agree(&standing);
                 give(answer, unless_damaged(agreed.map_err(EngineError::from))?);
             }
+            Input::Signed { besides, after, answer } => {
+                let signed = self.store.signed(besides, after);
+                give(answer, unless_damaged(signed)?);
+            }
             Input::Enroll { .. }
             | Input::Change { .. }
             | Input::ConfigStep { .. }

@@ -11,30 +11,41 @@ use wasl_protocol::wire::Ack;
 
 use crate::seam::{World, read_whole, replace};
 
+/// What is in the file.
+type Kept = (Option<(Ack, UnixMs)>, Option<Ack>);
+
 /// How often the newest receipt is written down at most, in nanoseconds.
 const KEEP_EVERY_NS: u64 = 5_000_000_000;
 
-/// The newest receipt.
+/// The newest receipt, and the one that says most of what is stable: an HQ that was restored from
+/// a backup knows less of it, and what it said once holds.
 #[derive(Debug)]
 pub(super) struct Receipts {
     path: PathBuf,
     newest: Option<(Ack, UnixMs)>,
+    stable: Option<Ack>,
     kept: bool,
     kept_at_ns: u64,
 }
 
 impl Receipts {
-    /// The receipt that was kept, if HQ signed it and it is for this journal.
+    /// The receipts that were kept, if HQ signed them and they are for this journal.
     pub(super) fn load(world: &World, dir: &Path, journal: JournalId, hq: &VerifyKey) -> Self {
         let path = dir.join("acks");
         let bytes = read_whole(&*world.disk, &path).ok();
-        let read = bytes.and_then(|bytes| codec::decode::<(Ack, UnixMs)>(&bytes).ok());
-        let newest = read.filter(|(ack, _)| ack.journal == journal && ack.verify(hq).is_ok());
-        Self { path, newest, kept: true, kept_at_ns: 0 }
+        let read = bytes.and_then(|bytes| codec::decode::<Kept>(&bytes).ok());
+        let good = |ack: &Ack| ack.journal == journal && ack.verify(hq).is_ok();
+        let (newest, stable) = read.unwrap_or_default();
+        let newest = newest.filter(|(ack, _)| good(ack));
+        Self { path, newest, stable: stable.filter(good), kept: true, kept_at_ns: 0 }
     }
 
     /// Takes in a verified receipt; an older one of the same epoch says nothing new.
     pub(super) fn take(&mut self, ack: Ack, at: UnixMs) {
+        if ack.stable.is_some_and(|more| self.stable().is_none_or(|known| known.seq < more.seq)) {
+            self.stable = Some(ack);
+            self.kept = false;
+        }
         let older = |known: &Ack| known.epoch == ack.epoch && known.stored.seq > ack.stored.seq;
         if !self.newest.as_ref().is_some_and(|(known, _)| older(known)) {
             self.newest = Some((ack, at));
@@ -42,12 +53,17 @@ impl Receipts {
         }
     }
 
+    /// The newest one.
+    pub(super) fn newest(&self) -> Option<Ack> {
+        self.newest.map(|(ack, _)| ack)
+    }
+
     pub(super) fn stored(&self) -> Option<Position> {
         self.newest.as_ref().map(|(ack, _)| ack.stored)
     }
 
     pub(super) fn stable(&self) -> Option<Position> {
-        self.newest.as_ref().and_then(|(ack, _)| ack.stable)
+        self.stable.as_ref().and_then(|ack| ack.stable)
     }
 
     pub(super) fn last_at(&self) -> Option<UnixMs> {
@@ -66,9 +82,9 @@ impl Receipts {
         if self.kept || !due {
             return;
         }
-        let Some(newest) = &self.newest else { return };
         self.kept_at_ns = at_ns;
-        match replace(&*world.disk, &self.path, &codec::encode(newest)) {
+        let kept: &Kept = &(self.newest, self.stable);
+        match replace(&*world.disk, &self.path, &codec::encode(kept)) {
             Ok(()) => self.kept = true,
             Err(e) => tracing::warn!(error = %e, "the newest receipt could not be written down"),
         }

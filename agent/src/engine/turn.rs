@@ -407,6 +407,7 @@ impl Engine {
         facts.inbox = Some((self.store.logs.inbox.id(), self.store.logs.inbox.head()));
         facts.stored = stored;
         facts.stable = self.receipts.stable();
+        facts.acked = self.receipts.newest();
         // A receipt counts them too, but a decision of HQ's staff brings no receipt.
         facts.held = self.store.rows.notes.held();
         facts.last_ack_at = self.receipts.last_at();

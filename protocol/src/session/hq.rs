@@ -8,7 +8,7 @@ use crate::id::{EpochId, JournalId};
 use crate::limits;
 use crate::units::{FeedNo, MonoMs};
 use crate::wire::{
-    Ack, Bye, ByeCode, Entries, Fetch, Fetched, Hello, Level, Message, Report, Welcome,
+    Ack, Bye, ByeCode, Entries, Fetch, Fetched, Hello, Level, Message, Report, Returned, Welcome,
 };
 
 /// What happens to HQ's side.
@@ -27,6 +27,11 @@ pub enum Input {
     Close(Bye),
     /// The answer to [`Output::Fetch`].
     Fetched(Fetched),
+    /// The answer to one [`Output::Adopt`]: what of it HQ lacked is on disk.
+    Adopted {
+        /// Was it the last?
+        last: bool,
+    },
     /// The office's feed has news.
     FeedGrew,
     /// There is an edition for the office, or a rollout is stopped: [`Message::Edition`],
@@ -67,6 +72,9 @@ pub enum Output {
     Reported(Report),
     /// Read these frames of the office's journal back; then say [`Input::Fetched`].
     Fetch(Fetch),
+    /// Verify these states, which HQ signed in an earlier life, and take in what HQ lacks of them,
+    /// in the order in which they are asked for; then say [`Input::Adopted`].
+    Adopt(Returned),
     /// Send this message.
     Send(Message),
     /// The session is over: close the connection with this. The last output but `Sleep`.
@@ -119,7 +127,19 @@ struct Live {
     appending: VecDeque<u64>,
     /// Is the office owed frames of its own?
     fetching: bool,
+    returning: Returning,
     feed: Feed,
+}
+
+/// What the office has of earlier lives of HQ's. Nothing goes down before it is taken in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Returning {
+    /// Pieces of it come.
+    Comes,
+    /// The last piece has come.
+    Came,
+    /// All of it is taken in, or there was none.
+    Done,
 }
 
 /// The way down: states from the office's feed.
@@ -171,6 +191,13 @@ impl HqSession {
                     self.out.push_back(Output::Send(Message::Fetched(fetched)));
                 }
             }
+            Input::Adopted { last } => {
+                if let State::Live(live) = &mut self.state
+                    && last
+                {
+                    live.returning = Returning::Done;
+                }
+            }
             Input::Config(message) => {
                 if let State::Live(_) = &self.state {
                     self.out.push_back(Output::Send(message));
@@ -187,7 +214,9 @@ impl HqSession {
                 }
             }
         }
-        if let State::Live(live) = &mut self.state {
+        if let State::Live(live) = &mut self.state
+            && live.returning == Returning::Done
+        {
             live.feed.fill(&mut self.out);
         }
     }
@@ -221,6 +250,14 @@ impl HqSession {
                 live.fetching = true;
                 self.out.push_back(Output::Fetch(fetch));
             }
+            (Message::Returned(returned), State::Live(live))
+                if live.returning == Returning::Comes =>
+            {
+                if returned.last {
+                    live.returning = Returning::Came;
+                }
+                self.out.push_back(Output::Adopt(returned));
+            }
             _ => self.end(Bye::now(ByeCode::Fault), false),
         }
     }
@@ -241,11 +278,13 @@ impl HqSession {
             return self.end(Bye::now(ByeCode::Fault), false);
         };
         let cursor = looking.cursor.filter(|c| c.epoch == welcome.epoch);
+        let returns = looking.cursor.is_some() && cursor.is_none();
         self.state = State::Live(Live {
             epoch: welcome.epoch,
             journals: looking.journals,
             appending: VecDeque::new(),
             fetching: false,
+            returning: if returns { Returning::Comes } else { Returning::Done },
             feed: Feed {
                 read: cursor.map_or(FeedNo(0), |c| c.feed),
                 under_way: VecDeque::new(),

@@ -26,6 +26,8 @@ pub mod office; // the office's side
 mod pair; // both on a pretend wire
 #[cfg(test)]
 mod sealed; // an office with more than one journal
+#[cfg(test)]
+mod returned; // an HQ that was put back
 
 /// How long the other side may take to greet, in milliseconds.
 pub const GREETING_MS: u64 = 30_000;

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use super::{GREETING_MS, HEARTBEAT_MAX_MS, PROGRESS_MS};
 use crate::entry::Cursor;
-use crate::id::{JournalId, Position};
+use crate::id::{EpochId, JournalId, Position};
 use crate::limits;
 use crate::news::SignedNews;
 use crate::units::{MonoMs, Seq};
@@ -44,6 +44,8 @@ pub enum Input {
     },
     /// The answer to [`Output::Store`]: the states up to here are on disk.
     StatesStored(Cursor),
+    /// The answer to [`Output::GiveBack`]: given back up to here; none: that was all.
+    GivenBack(Option<Seq>),
     /// Frames of a journal of ours are lacking behind this position; none: nothing is.
     Lacks(Option<(JournalId, Position)>),
     /// Our journal ends here now.
@@ -78,6 +80,15 @@ pub enum Output {
     },
     /// Find the last position of HQ's that our journal has; then say [`Input::Agreed`].
     Agree(Standing),
+    /// HQ was put back to an earlier state: send it, as one [`Returned`](crate::wire::Returned), the
+    /// states behind this number of the inbox that HQ signed in other lives than `epoch`, some
+    /// [`limits::STATES_BYTES`]; then say [`Input::GivenBack`].
+    GiveBack {
+        /// HQ's life now.
+        epoch: EpochId,
+        /// Behind which entry of the inbox.
+        after: Seq,
+    },
     /// HQ has this on disk.
     Acked(Ack),
     /// HQ's clock, when it greeted.
@@ -151,6 +162,10 @@ pub struct OfficeSession {
     state: State,
     heartbeat_ms: u64,
     lanes: Vec<Lane>,
+    /// In which life of HQ's the feed was taken so far.
+    taken: Option<EpochId>,
+    /// The life to which states of earlier ones are to be given back.
+    returning: Option<EpochId>,
     credit_bytes: u64,
     /// Sent and not acknowledged: journal, last number, bytes.
     under_way: VecDeque<(JournalId, Seq, u64)>,
@@ -182,6 +197,8 @@ impl OfficeSession {
             state: State::Idle,
             heartbeat_ms: heartbeat_ms.clamp(1, HEARTBEAT_MAX_MS),
             lanes: Vec::new(),
+            taken: None,
+            returning: None,
             credit_bytes: limits::ENTRIES_BYTES as u64,
             under_way: VecDeque::new(),
             early: VecDeque::new(),
@@ -216,6 +233,7 @@ impl OfficeSession {
             Input::Agreed { journal, common } => self.agreed(journal, common),
             Input::EntriesSent { journal, last, bytes } => self.sent(now, journal, last, bytes),
             Input::StatesStored(upto) => self.stored_states(now, upto),
+            Input::GivenBack(upto) => self.given_back(now, upto),
             Input::Lacks(lacks) => self.lacks = lacks,
             Input::Grew { journal, head } => self.grew(journal, head),
             Input::Ask => self.ask(now),
@@ -251,6 +269,7 @@ impl OfficeSession {
             agreed: false,
         });
         self.lanes = lanes.collect();
+        self.taken = hello.cursor.map(|cursor| cursor.epoch);
         self.state = State::Greeting;
         self.owed_since = Some(now);
         self.beat_at = now;
@@ -290,6 +309,7 @@ impl OfficeSession {
         if !same {
             return self.end(Bye::now(ByeCode::Fault), false);
         }
+        self.returning = Some(welcome.epoch).filter(|now| self.taken.is_some_and(|e| e != *now));
         self.credit_bytes = welcome.credit_bytes.min(limits::ENTRIES_CREDIT_BYTES);
         self.state = State::Agreeing(self.lanes.len());
         for standing in &welcome.journals {
@@ -330,10 +350,22 @@ impl OfficeSession {
     fn live_if_agreed(&mut self) {
         if self.state == State::Agreeing(0) {
             self.state = State::Live;
+            if let Some(epoch) = self.returning {
+                self.out.push_back(Output::GiveBack { epoch, after: Seq(0) });
+            }
             while let Some(states) = self.early.pop_front() {
                 self.store(states);
             }
             self.tell_level();
+        }
+    }
+
+    fn given_back(&mut self, now: MonoMs, upto: Option<Seq>) {
+        self.beat_at = now;
+        self.owed_since = Some(now);
+        match (self.returning, upto) {
+            (Some(epoch), Some(after)) => self.out.push_back(Output::GiveBack { epoch, after }),
+            _ => self.returning = None,
         }
     }
 

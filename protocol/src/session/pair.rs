@@ -17,8 +17,8 @@ use crate::pack::Packer;
 use crate::record::{Origin, RecordState, VersionVector};
 use crate::units::{FeedNo, MonoMs, Seq, UnixMs};
 use crate::wire::{
-    Ack, Bye, ByeCode, Entries, Fetch, Fetched, Hello, Level, Message, Offer, Report, Standing,
-    States, Stream, Welcome,
+    Ack, Bye, ByeCode, Entries, Fetch, Fetched, Hello, Level, Message, Offer, Report, Returned,
+    Standing, States, Stream, Welcome,
 };
 
 const J: JournalId = JournalId(7);
@@ -141,7 +141,7 @@ impl Pair {
         let hello = Hello {
             journals: vec![(J, self.office.end())],
             cursor: self.cursor,
-            hq_seen: None,
+            acked: None,
             edition: 0,
             clock: UnixMs(0),
             backlog: 0,
@@ -281,6 +281,11 @@ impl Pair {
                     self.log.push(format!("level {report}"));
                     continue;
                 }
+                Output::GiveBack { .. } => {
+                    let states = states(1);
+                    self.send(Message::Returned(Returned { states, last: true }));
+                    Input::GivenBack(None)
+                }
                 Output::Welcomed(_) => continue,
             };
             session.handle(self.now, answer);
@@ -321,6 +326,10 @@ impl Pair {
                 Output::Fetch(Fetch { journal, after }) => {
                     let (frames, _) = self.hq.read(after, limits::FETCHED_BYTES);
                     Input::Fetched(Fetched { journal, after, frames })
+                }
+                Output::Adopt(Returned { states, last }) => {
+                    self.log.push(format!("adopted {}", states.len()));
+                    Input::Adopted { last }
                 }
                 Output::End { bye, by_peer: false } => {
                     self.send(Message::Bye(bye));
@@ -385,6 +394,7 @@ fn name(message: &Message) -> &'static str {
         Message::Abort(_) => "Abort",
         Message::Fetch(_) => "Fetch",
         Message::Fetched(_) => "Fetched",
+        Message::Returned(_) => "Returned",
     }
 }
 

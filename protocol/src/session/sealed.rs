@@ -26,7 +26,7 @@ fn opened(stored: u64) -> OfficeSession {
     let hello = Hello {
         journals: vec![(OLD, at(OLD, 10)), (NEW, at(NEW, 4))],
         cursor: None,
-        hq_seen: None,
+        acked: None,
         edition: 0,
         clock: UnixMs(0),
         backlog: 0,

@@ -56,6 +56,10 @@ pub(super) enum Command {
     /// The offices' journals
     #[command(subcommand)]
     Journal(JournalCommand),
+    /// Copy the database, the keys and the settings while HQ runs, and walk the copy
+    Backup(BackupOptions),
+    /// Put the database back from such a copy; HQ must be stopped
+    Restore(RestoreOptions),
     /// How HQ and its offices are
     Status(StatusOptions),
     /// The monitoring plugin: one line; exit 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN
@@ -65,6 +69,23 @@ pub(super) enum Command {
         /// The word in brackets, such as office-late; without it all are listed
         code: Option<String>,
     },
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct BackupOptions {
+    /// Where the copy gets a folder of its own; as secret as HQ itself
+    #[arg(value_name = "TO_DIR")]
+    pub to: PathBuf,
+    /// It is in another building: tell the offices that what is in it is stable
+    #[arg(long)]
+    pub offsite: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct RestoreOptions {
+    /// A folder that `backup` made
+    #[arg(value_name = "FROM_DIR")]
+    pub from: PathBuf,
 }
 
 #[derive(Debug, clap::Args)]

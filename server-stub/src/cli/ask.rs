@@ -1,7 +1,7 @@
 //! The console: over its socket, or, while HQ is stopped, the same routes over its database.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -46,6 +46,11 @@ impl Asker {
     /// Asks the console of the HQ in `dir`.
     pub fn new(dir: PathBuf, world: World, json: bool) -> Self {
         Self { dir, world, json }
+    }
+
+    /// The data dir.
+    pub fn dir(&self) -> &Path {
+        &self.dir
     }
 
     /// What time it is here.
@@ -164,11 +169,16 @@ impl Asker {
     }
 
     async fn stopped(&self) -> Result<Console, Failure> {
+        let store = self.database().await?;
+        Ok(Console { store, world: self.world.clone(), live: None })
+    }
+
+    /// The database itself, for reading, whether HQ runs or not; as the user that owns it.
+    pub async fn database(&self) -> Result<Store, Failure> {
         become_owner(&self.dir)?;
         let keys = HqKeys::load(&self.dir)?;
         let path = self.dir.join(DATABASE);
-        let store = Store::read_only(&path, &keys, self.world.clone()).await?;
-        Ok(Console { store, world: self.world.clone(), live: None })
+        Ok(Store::read_only(&path, &keys, self.world.clone()).await?)
     }
 }
 

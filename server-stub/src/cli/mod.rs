@@ -18,6 +18,8 @@ mod beside; // values side by side
 mod conflict; // conflict list, resolve
 mod held; // held list, show, release, refuse
 mod config; // config check, sign, push, status, history, revert, abort, export, schema
+mod backup; // a copy of everything
+mod restore; // and back
 mod schemas; // the JSON Schemas of the documents
 mod run; // the daemon
 mod status; // how it is
@@ -68,6 +70,9 @@ fn dispatch(args: Args) -> Result<(), Failure> {
     let world = World::real();
     match args.command {
         Command::Init(init) => run::short(init::init(&dir, &init, &world)),
+        Command::Restore(options) => {
+            run::short(restore::restore(&dir, &options, (&world, args.json)))
+        }
         Command::Run(options) => run::run(&dir, &options, world),
         command => {
             let asker = Asker::new(dir, world, args.json);
@@ -85,8 +90,11 @@ async fn ask(asker: &Asker, command: Command) -> Result<(), Failure> {
         Command::Held(command) => held::held(asker, command).await,
         Command::Config(command) => config::config(asker, command).await,
         Command::Journal(command) => journal::journal(asker, command).await,
+        Command::Backup(options) => backup::backup(asker, &options).await,
         Command::Status(options) => status::status(asker, &options).await,
         Command::Explain { code } => explain::explain(asker, code),
-        Command::Init(_) | Command::Run(_) | Command::Check => unreachable!("dispatched before"),
+        Command::Init(_) | Command::Restore(_) | Command::Run(_) | Command::Check => {
+            unreachable!("dispatched before")
+        }
     }
 }

@@ -5,7 +5,9 @@ use schemars::Schema;
 use wasl_protocol::record::{HistoryReport, RecordReport};
 use wasl_shown::schema;
 
+use super::backup::BackupDocument;
 use super::config;
+use super::restore::RestoreDocument;
 use crate::console::{
     ConflictList, EditionList, HeldDocument, HeldList, OfficeDocument, OfficeList, ReceiptDocument,
     RecordList, RolloutDocument, TokenDocument, VerifyReport,
@@ -15,12 +17,14 @@ use crate::status::{CodeList, Status};
 /// Each document's schema, by the name of its file.
 pub fn schemas() -> Vec<(&'static str, Schema)> {
     let mut all = vec![
+        ("wasl-hq.backup-1", schema::of::<BackupDocument>()),
         ("wasl-hq.codes-1", schema::of::<CodeList>()),
         ("wasl-hq.editions-1", schema::of::<EditionList>()),
         ("wasl-hq.journal-verify-1", schema::of::<VerifyReport>()),
         ("wasl-hq.office-1", schema::of::<OfficeDocument>()),
         ("wasl-hq.offices-1", schema::of::<OfficeList>()),
         ("wasl-hq.receipt-1", schema::of::<ReceiptDocument>()),
+        ("wasl-hq.restore-1", schema::of::<RestoreDocument>()),
         ("wasl-hq.rollout-1", schema::of::<RolloutDocument>()),
         ("wasl-hq.status-1", schema::of::<Status>()),
         ("wasl-hq.token-1", schema::of::<TokenDocument>()),

@@ -4,6 +4,7 @@
 //! It knows nothing of QUIC nor of how answers are shown. Whoever can open the socket may do
 //! everything: it is its owner's alone.
 
+mod backups; // copies of the database: told, and what is stable for them
 mod config; // editions and their rollouts: push, watch, abort
 mod conflicts; // records in conflict
 mod edits; // what headquarters changes in a record
@@ -38,6 +39,7 @@ use crate::seam::World;
 use crate::status::{Running, Status};
 use crate::store::Store;
 
+pub use backups::{End, NewBackup};
 pub use config::{
     AttemptReport, EditionDocument, EditionItem, EditionList, NewAbort, NewEdition,
     OfficeRolloutReport, ProbationText, RolloutDocument, ScopeText,
@@ -78,6 +80,7 @@ impl Console {
     fn router(self) -> Router {
         let record = DefaultBodyLimit::max(limits::POSTED_BYTES);
         let edition = DefaultBodyLimit::max(config::PUSH_BYTES);
+        let told = DefaultBodyLimit::max(backups::TOLD_BYTES);
         shown::routes()
             .route("/v1/offices", get(offices::list).post(offices::add))
             .route("/v1/offices/{id}", get(offices::show))
@@ -94,6 +97,7 @@ impl Console {
             .route("/v1/held/{dot}", get(held::show))
             .route("/v1/held/{dot}/release", post(held::release))
             .route("/v1/held/{dot}/refuse", post(held::refuse))
+            .route("/v1/backups", post(backups::add).layer(told))
             .route("/v1/config/editions", get(config::list).post(config::push).layer(edition))
             .route("/v1/config/editions/{serial}", get(config::show))
             .route("/v1/config/editions/{serial}/abort", post(config::abort))

@@ -16,7 +16,7 @@ use wasl_protocol::wire::{Abort, Ack, Bye, ByeCode, Message, Offer};
 
 use super::limits::{SENDS_WAITING, SKIPPED, STATES_WAITING, WORK_WAITING};
 use super::work::{Done, Stretch, Work};
-use crate::store::ForOffice;
+use crate::store::{ForOffice, StandingNews};
 
 /// How many messages wait for room on the streams.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,6 +42,8 @@ pub enum Event {
     FeedGrew,
     /// There may be something to say of the office's config.
     ConfigNews,
+    /// More of the office's journals may be stable, or the database lives another life.
+    Standing(StandingNews),
     /// Time has passed.
     Tick,
 }
@@ -151,7 +153,12 @@ impl Driver {
         match event {
             Event::Done(Done { input, receipts }) => {
                 self.under_way.work = false;
-                self.receipts.extend(receipts);
+                if self.welcomed {
+                    let receipts = receipts.into_iter().map(|ack| Effect::Put(Message::Ack(ack)));
+                    self.effects.extend(receipts);
+                } else {
+                    self.receipts.extend(receipts);
+                }
                 if let Some(input) = input {
                     self.machine.handle(now, input);
                 }
@@ -173,6 +180,13 @@ impl Driver {
             Event::Message(message) => self.machine.handle(now, Input::Received(message)),
             Event::FeedGrew => self.machine.handle(now, Input::FeedGrew),
             Event::ConfigNews => self.look = true,
+            Event::Standing(StandingNews::Life) => {
+                self.machine.handle(now, Input::Close(Bye::now(ByeCode::Busy)));
+            }
+            Event::Standing(StandingNews::Stable) if self.welcomed => {
+                self.work.push_back(Work::Receipts(self.journals.clone()));
+            }
+            Event::Standing(StandingNews::Stable) => {} // Welcome will say it
             Event::Tick => self.machine.handle(now, Input::Tick),
         }
     }
@@ -194,6 +208,7 @@ impl Driver {
                     self.offered = Some(Serial(hello.edition));
                     self.work.push_back(Work::Lookup(hello));
                 }
+                Output::Adopt(returned) => self.work.push_back(Work::Adopt(returned)),
                 Output::Append(entries) => self.work.push_back(Work::Append(entries)),
                 Output::CursorMoved(cursor) => self.work.push_back(Work::Cursor(cursor)),
                 Output::Fetch(fetch) => self.work.push_back(Work::Fetch(fetch)),

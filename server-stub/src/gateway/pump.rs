@@ -19,7 +19,7 @@ use super::sessions::{Seat, close};
 use super::stream::{Broken, Control, Inbox, Outbox, next_entries};
 use super::work::{Done, Stretch, do_work, look_for_config, read_feed};
 use super::{GatewayConfig, limits};
-use crate::store::{ForOffice, Office};
+use crate::store::{ForOffice, Office, StandingNews};
 
 /// Talks with a known office until the session ends, and closes the connection.
 pub(super) async fn serve(
@@ -36,6 +36,7 @@ pub(super) async fn serve(
     let mut pump = Pump {
         news: config.store.feed_grew(),
         config_news: config.store.config_news(),
+        standing: config.store.standing_news(),
         driver: Driver::open(now, office.id.clone(), config.store.epoch(), key),
         office: Arc::new(office),
         control: None,
@@ -70,6 +71,7 @@ struct Pump<'a> {
     driver: Driver,
     news: broadcast::Receiver<OfficeId>,
     config_news: broadcast::Receiver<OfficeId>,
+    standing: broadcast::Receiver<StandingNews>,
     control: Option<Control>,
     entries: Option<Inbox>,
     states: Outbox,
@@ -133,6 +135,7 @@ impl Pump<'_> {
             flushed = self.states.flush() => return flushed.map(|()| None),
             () = grew(&mut self.news, &self.office.id) => Event::FeedGrew,
             () = grew(&mut self.config_news, &self.office.id) => Event::ConfigNews,
+            news = standing(&mut self.standing) => Event::Standing(news),
             () = tokio::time::sleep(nap) => Event::Tick,
         };
         if let Event::Message(_) = event {
@@ -168,6 +171,17 @@ async fn grew(news: &mut broadcast::Receiver<OfficeId>, office: &OfficeId) {
         match news.recv().await {
             Ok(whose) if whose != *office => {}
             Ok(_) | Err(RecvError::Lagged(_)) => return,
+            Err(RecvError::Closed) => std::future::pending().await,
+        }
+    }
+}
+
+/// Returns when there is something that concerns all sessions.
+async fn standing(news: &mut broadcast::Receiver<StandingNews>) -> StandingNews {
+    loop {
+        match news.recv().await {
+            Ok(news) => return news,
+            Err(RecvError::Lagged(_)) => {}
             Err(RecvError::Closed) => std::future::pending().await,
         }
     }

@@ -162,7 +162,7 @@ impl Peer {
         Message::Hello(Hello {
             journals: vec![(self.journal, at)],
             cursor: None,
-            hq_seen: None,
+            acked: None,
             edition: 0,
             clock: UnixMs(0),
             backlog: 0,

@@ -6,13 +6,13 @@
 use std::sync::Arc;
 
 use wasl_protocol::entry::Cursor;
-use wasl_protocol::id::JournalId;
+use wasl_protocol::id::{JournalId, OfficeId, Position};
 use wasl_protocol::limits::ENTRIES_CREDIT_BYTES;
 use wasl_protocol::news::SignedNews;
 use wasl_protocol::session::hq::Input;
 use wasl_protocol::units::FeedNo;
 use wasl_protocol::wire::{
-    Ack, Bye, ByeCode, Entries, Fetch, Fetched, Hello, Report, Standing, States, Welcome,
+    Ack, Bye, ByeCode, Entries, Fetch, Fetched, Hello, Report, Returned, Standing, States, Welcome,
 };
 
 use super::{GatewayConfig, limits};
@@ -31,6 +31,10 @@ pub enum Work {
     Report(Report),
     /// The office wants frames of its own journal back.
     Fetch(Fetch),
+    /// Take in what HQ signed in an earlier life and lost.
+    Adopt(Returned),
+    /// Say of these journals of the office's what HQ has of them.
+    Receipts(Vec<JournalId>),
 }
 
 /// What came of it.
@@ -58,6 +62,11 @@ pub async fn do_work(config: GatewayConfig, office: Arc<Office>, work: Work) -> 
         Work::Cursor(cursor) => {
             store.cursor_moved(&office.id, cursor).await.map(|()| Done::default())
         }
+        Work::Adopt(returned) => return adopt(&config, &office, returned).await.into(),
+        Work::Receipts(journals) => {
+            let receipts = receipts(&config, &office, &journals).await;
+            receipts.map(|receipts| Done { input: None, receipts })
+        }
         Work::Fetch(Fetch { journal, after }) => {
             let frames = store.frames(&office.id, journal, after).await;
             frames.map(|frames| Input::Fetched(Fetched { journal, after, frames }).into())
@@ -76,16 +85,41 @@ async fn welcome(
     hello: &Hello,
 ) -> Result<Done, StoreError> {
     let store = &config.store;
-    let journals = store.standings(&office.id, &hello.journals).await?;
-    let held = store.held_of(&office.id).await?;
     let epoch = store.epoch();
-    let receipt =
-        |s: &Standing| Ack::new(epoch, s.journal, s.top, s.stable, held, config.keys.sign_key());
-    let receipts = journals.iter().filter(|s| s.top.seq.0 > 0).map(receipt).collect();
+    if store.was_put_back(&office.id, hello.cursor, hello.acked.as_ref()).await? {
+        store.begin_anew(epoch).await?;
+        return Ok(Input::Close(Bye::now(ByeCode::Busy)).into());
+    }
+    let journals = store.standings(&office.id, &hello.journals).await?;
+    let receipts = signed(config, &office.id, &journals).await?;
     let clock = config.world.clock.unix();
     let credit_bytes = ENTRIES_CREDIT_BYTES;
     let welcome = Welcome { epoch, journals, clock, credit_bytes };
     Ok(Done { input: Some(Input::Known { welcome }), receipts })
+}
+
+/// What HQ has of these journals of the office's.
+async fn receipts(
+    config: &GatewayConfig,
+    office: &Office,
+    journals: &[JournalId],
+) -> Result<Vec<Ack>, StoreError> {
+    let start = |journal: &JournalId| (*journal, Position::start(*journal));
+    let journals: Vec<_> = journals.iter().map(start).collect();
+    let standings = config.store.standings(&office.id, &journals).await?;
+    signed(config, &office.id, &standings).await
+}
+
+/// A receipt for each of these journals of which HQ has anything.
+async fn signed(
+    config: &GatewayConfig,
+    office: &OfficeId,
+    standings: &[Standing],
+) -> Result<Vec<Ack>, StoreError> {
+    let held = config.store.held_of(office).await?;
+    let (epoch, key) = (config.store.epoch(), config.keys.sign_key());
+    let receipt = |s: &Standing| Ack::new(epoch, s.journal, s.top, s.stable, held, key);
+    Ok(standings.iter().filter(|s| s.top.seq.0 > 0).map(receipt).collect())
 }
 
 async fn append(config: &GatewayConfig, office: &Office, entries: Entries) -> Input {
@@ -103,6 +137,18 @@ async fn append(config: &GatewayConfig, office: &Office, entries: Entries) -> In
         Err(fork @ AppendError::Fork { .. }) => {
             tracing::error!(office = %office.id, %journal, %fork, "the journals differ");
             Input::Close(Bye::now(ByeCode::Fork))
+        }
+    }
+}
+
+async fn adopt(config: &GatewayConfig, office: &Office, returned: Returned) -> Input {
+    let Returned { states, last } = returned;
+    match config.store.adopt(&office.id, states).await {
+        Ok(_) => Input::Adopted { last },
+        Err(AppendError::Store(error)) => Input::Close(cannot_store(office, &error)),
+        Err(refused) => {
+            tracing::warn!(office = %office.id, %refused, "what was given back is refused");
+            Input::Close(Bye::now(ByeCode::Fault))
         }
     }
 }

@@ -18,7 +18,7 @@ use super::{held, offices};
 pub(super) const BIRTHS_A_DAY: i64 = 16;
 
 /// A day, in milliseconds.
-const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+pub(super) const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// What HQ has of the journal after an append: fsynced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,10 +66,11 @@ impl Store {
         if known.as_ref().is_some_and(|k| k.office != office.id) {
             return Err(AppendError::Fault("a journal of another office".to_owned()));
         }
+        let stable = known.as_ref().and_then(|k| k.stable);
         let have = known.as_ref().map_or_else(|| Position::start(journal), |k| k.at);
         if after.seq > have.seq {
             let held = held::count(&mut conn, &office.id).await?;
-            return Ok(Appended { stored: have, stable: None, held });
+            return Ok(Appended { stored: have, stable, held });
         }
         let key = match known {
             Some(_) => Some(self.data_key(&mut conn, journal).await?),
@@ -83,7 +84,7 @@ impl Store {
         agrees(&mut conn, journal, opened.common).await?;
         drop(conn);
         if opened.items.is_empty() {
-            return self.standing(office, have).await;
+            return self.standing(office, have, stable).await;
         }
         self.commit(office, journal, (known.as_ref(), have, last), opened).await
     }
@@ -102,7 +103,7 @@ impl Store {
         }
         if known.is_none() {
             if let Some(now) = journals::known(&mut tx, journal).await? {
-                return self.standing(office, now.at).await;
+                return self.standing(office, now.at, now.stable).await;
             }
             if let Some(Says::Genesis(genesis)) = opened.items.first().map(|i| &i.says) {
                 self.admit(&mut tx, office, journal, genesis).await?;
@@ -111,7 +112,8 @@ impl Store {
         if !journals::advance(&mut tx, journal, have, last).await? {
             // Another connection of the same office was faster: the answer says where HQ stands.
             let now = journals::known(&mut tx, journal).await?;
-            return self.standing(office, now.map_or(have, |k| k.at)).await;
+            let (at, stable) = now.map_or((have, None), |k| (k.at, k.stable));
+            return self.standing(office, at, stable).await;
         }
         let frame = |item: &read::Item| (item.at, &opened.frames[item.frame.clone()]);
         let frames: Vec<_> = opened.items.iter().map(frame).collect();
@@ -131,7 +133,7 @@ impl Store {
         held::alarm(&folded);
         self.tell(elsewhere);
         self.tell_config(told);
-        Ok(Appended { stored: last, stable: None, held })
+        Ok(Appended { stored: last, stable: known.and_then(|k| k.stable), held })
     }
 
     /// A new journal of this office: few a day, and going on from nothing that HQ does not have.
@@ -184,9 +186,14 @@ impl Store {
         Ok(fold.finish())
     }
 
-    async fn standing(&self, office: &Office, stored: Position) -> Result<Appended, AppendError> {
+    async fn standing(
+        &self,
+        office: &Office,
+        stored: Position,
+        stable: Option<Position>,
+    ) -> Result<Appended, AppendError> {
         let mut conn = self.readers().acquire().await?;
-        Ok(Appended { stored, stable: None, held: held::count(&mut conn, &office.id).await? })
+        Ok(Appended { stored, stable, held: held::count(&mut conn, &office.id).await? })
     }
 }
 

@@ -71,7 +71,7 @@ impl Store {
             }
             (Verdict::Refuse { .. }, None) => {}
         }
-        pen.finish(&mut tx).await?;
+        self.finish(pen, &mut tx).await?;
         let record = records.first().copied();
         held::decided(&mut tx, (dot, record), &decision.verdict, at).await?;
         let folded = fold.finish();

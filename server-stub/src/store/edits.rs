@@ -95,7 +95,7 @@ impl Store {
         let seen = fold.state(record).map(|state| state.seen.clone()).unwrap_or_default();
         let mut pen = self.pen(&mut tx).await?;
         fold.take(pen.edit(edit, seen));
-        pen.finish(&mut tx).await?;
+        self.finish(pen, &mut tx).await?;
         let folded = fold.finish();
         let writer = (&OfficeId::hq(), self.journal());
         let elsewhere = self.save(&mut tx, writer, &folded, None).await?;

@@ -173,7 +173,10 @@ fn since(office: &OfficeId, journals: &[JournalId], after: FeedNo) -> QueryBuild
     query
 }
 
-async fn head(conn: &mut SqliteConnection, office: &OfficeId) -> Result<FeedNo, StoreError> {
+pub(super) async fn head(
+    conn: &mut SqliteConnection,
+    office: &OfficeId,
+) -> Result<FeedNo, StoreError> {
     let row = sqlx::query("SELECT feed_head FROM office WHERE id = ?");
     let row = row.bind(office.as_str()).fetch_optional(conn).await?;
     row.map_or(Ok(FeedNo(0)), |r| Ok(FeedNo(number(&r, 0)?)))

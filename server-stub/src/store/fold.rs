@@ -100,6 +100,18 @@ impl Fold {
         }
     }
 
+    /// Takes in a state of a record that HQ had and lost, on the word of its journal `from`, and then
+    /// whatever waited for it; false if nothing in it is new.
+    pub fn adopt(&mut self, state: &RecordState<Value>, from: JournalId) -> bool {
+        let record = state.origin.id();
+        let empty = || Touched::new(RecordState::new(state.origin.clone()), Vec::new());
+        if !self.records.entry(record).or_insert_with(empty).adopt(state, from) {
+            return false;
+        }
+        self.drain(record);
+        true
+    }
+
     /// The first entry of the same journal and record that is held and comes before this one.
     pub fn earlier(&self, dot: Dot, record: RecordId) -> Option<Dot> {
         let first = Dot { journal: dot.journal, seq: Seq(0) };

@@ -5,14 +5,14 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
 use wasl_protocol::entry::Genesis;
 use wasl_protocol::frame::Frame;
-use wasl_protocol::id::{Dot, JournalId, OfficeId, Position};
+use wasl_protocol::id::{Dot, Head, JournalId, OfficeId, Position};
 use wasl_protocol::keys::DataKey;
 use wasl_protocol::limits;
 use wasl_protocol::news::Held;
 use wasl_protocol::units::{Seq, UnixMs};
 use wasl_protocol::wire::Standing;
 
-use super::columns::{number, office, position, sql, sql_id, statements};
+use super::columns::{bytes32, number, office, position, sql, sql_id, statements};
 use super::open::{Store, StoreError};
 use super::read;
 use super::touched::Placed;
@@ -27,6 +27,8 @@ pub(super) struct Known {
     pub office: OfficeId,
     /// How far HQ has it.
     pub at: Position,
+    /// How far it is in a copy that was declared off-site.
+    pub stable: Option<Position>,
 }
 
 /// A journal whose stored frames were walked from its start.
@@ -61,9 +63,10 @@ impl Store {
         let mut standings = Vec::with_capacity(journals.len());
         for (journal, theirs) in journals {
             let ours = known(&mut tx, *journal).await?.filter(|k| k.office == *office);
-            let top = ours.map_or_else(|| Position::start(*journal), |k| k.at);
+            let top = ours.as_ref().map_or_else(|| Position::start(*journal), |k| k.at);
+            let stable = ours.and_then(|k| k.stable);
             let ladder = ladder(&mut tx, *journal, top.seq.min(theirs.seq)).await?;
-            standings.push(Standing { journal: *journal, top, ladder, stable: None });
+            standings.push(Standing { journal: *journal, top, ladder, stable });
         }
         Ok(standings)
     }
@@ -176,9 +179,17 @@ pub(super) async fn known(
     conn: &mut SqliteConnection,
     journal: JournalId,
 ) -> Result<Option<Known>, StoreError> {
-    let row = sqlx::query("SELECT office, seq, head FROM journal WHERE id = ?");
-    let row = row.bind(sql_id(journal)).fetch_optional(conn).await?;
-    row.map(|r| Ok(Known { office: office(&r, "office")?, at: position(&r)? })).transpose()
+    let row =
+        sqlx::query("SELECT office, seq, head, stable_seq, stable_head FROM journal WHERE id = ?");
+    let Some(row) = row.bind(sql_id(journal)).fetch_optional(conn).await? else { return Ok(None) };
+    let stable = match row.try_get::<Option<i64>, _>("stable_seq")? {
+        Some(seq) => Some(Position {
+            seq: Seq(seq.cast_unsigned()),
+            head: Head(bytes32(&row, "stable_head")?),
+        }),
+        None => None,
+    };
+    Ok(Some(Known { office: office(&row, "office")?, at: position(&row)?, stable }))
 }
 
 /// The position after entry `seq` of a journal, as HQ has it.
@@ -285,7 +296,11 @@ async fn ladder(
     rows.iter().map(position).chain(start.map(Ok)).collect()
 }
 
-async fn verify(conn: &mut SqliteConnection, journal: JournalId) -> Result<Verified, StoreError> {
+/// Walks what is stored of a journal from its start, checking every link.
+pub(super) async fn verify(
+    conn: &mut SqliteConnection,
+    journal: JournalId,
+) -> Result<Verified, StoreError> {
     let top = known(conn, journal).await?.map_or_else(|| Position::start(journal), |k| k.at);
     let mut whole = Position::start(journal);
     let rows = sqlx::query("SELECT seq, head, frame FROM entry WHERE journal = ? ORDER BY seq");

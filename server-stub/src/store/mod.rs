@@ -25,12 +25,17 @@ mod editions; // editions that HQ takes
 mod rollouts; // driven, and what each office is to be sent
 mod steps; // where its config steps leave each office
 mod ids; // which ids there are
+mod beside; // what outlives a database that is put back
+mod lives; // of the database: a new one where it was put back
+mod adopt; // what HQ signed and lost
+mod backup; // copies of the database, and what is stable
 mod disk; // how large the database is, and how much room it has
 mod heard; // in which hours HQ heard each office
 #[cfg(test)]
 mod tests; // the store's promises
 
 pub use append::{AppendError, Appended};
+pub use backup::{BackupFacts, CopyFacts, check_copy};
 pub use counts::{COMMIT_BOUNDS_NS, StoreCounts};
 pub use decide::DecideError;
 pub use disk::DiskFacts;
@@ -41,7 +46,7 @@ pub use heard::Heard;
 pub use held::{HeldEntry, HeldTotals};
 pub use journals::{Flaw, Verified};
 pub use offices::{Added, Office, OfficeFacts};
-pub use open::{DATABASE, Store, StoreError};
+pub use open::{DATABASE, StandingNews, Store, StoreError};
 pub use records::{Line, Totals};
 pub use rollouts::{AbortError, ForOffice};
 pub use trace::{StoredEntry, Traced};

@@ -126,6 +126,7 @@ impl Store {
         );
         let row = row.bind(request.office.as_str()).fetch_one(&mut *tx).await?;
         let joined = joined_office(&row)?;
+        self.keep_beside(&mut tx).await?;
         tx.commit().await?;
         Ok(Ok(joined))
     }
@@ -152,6 +153,7 @@ impl Store {
         .bind(token.1.0);
         let mut tx = self.write().await?;
         let rows = done.execute(&mut *tx).await?.rows_affected();
+        self.keep_beside(&mut tx).await?;
         tx.commit().await?;
         Ok(if rows == 1 { Added::Yes } else { Added::Exists })
     }
@@ -193,6 +195,7 @@ impl Store {
                 .bind(id.as_str())
                 .execute(&mut *tx)
                 .await?;
+        self.keep_beside(&mut tx).await?;
         tx.commit().await?;
         Ok(done.rows_affected() == 1)
     }

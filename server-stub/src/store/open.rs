@@ -5,7 +5,7 @@ use std::fmt;
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -24,10 +24,11 @@ use wasl_protocol::keys::{DataKey, UnwrapKey};
 use crate::registry::HqKeys;
 use crate::seam::World;
 
+use super::beside::Beside;
 use super::columns::{number, sql_id};
 use super::counts::{Counted, StoreCounts};
-use super::own;
 use super::rollouts::Watched;
+use super::{lives, own};
 
 /// The name of the database in the data dir.
 pub const DATABASE: &str = "hq.db";
@@ -88,6 +89,14 @@ pub enum StoreError {
     /// The engine does not promise what an Ack promises.
     #[error("the database is not durable: {0}")]
     NotDurable(&'static str),
+    /// A copy of a database is not whole.
+    #[error("{}: the copy is not whole: {why}", path.display())]
+    Copy {
+        /// The copy.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
     /// A row holds what was never written.
     #[error("the database is damaged: {0}")]
     Damaged(&'static str),
@@ -138,24 +147,47 @@ pub struct Store(Arc<Inner>);
 struct Inner {
     writer: SqlitePool,
     readers: SqlitePool,
-    life: Life,
-    unwrap: UnwrapKey,
+    life: Mutex<Life>,
+    keys: HqKeys,
+    /// None where nothing is written.
+    beside: Option<Beside>,
     /// Who may sign config.
     trust: Trust,
     world: World,
     data_keys: Mutex<BTreeMap<JournalId, DataKey>>,
     news: broadcast::Sender<OfficeId>,
     config_news: broadcast::Sender<OfficeId>,
+    standing_news: broadcast::Sender<StandingNews>,
     watched: Watched,
     counted: Counted,
 }
 
 /// One life of the database.
 #[derive(Clone, Copy)]
-struct Life {
-    epoch: EpochId,
+pub(super) struct Life {
+    pub epoch: EpochId,
     /// The journal that it writes itself.
-    journal: JournalId,
+    pub journal: JournalId,
+}
+
+impl Life {
+    /// A life that nobody has heard of.
+    pub fn draw(world: &World) -> Self {
+        let random = world.entropy.random();
+        let (epoch, rest) = random.split_first_chunk::<8>().expect("32 bytes hold 8");
+        let journal = rest.first_chunk::<8>().expect("24 bytes hold 8");
+        let (epoch, journal) = (u64::from_le_bytes(*epoch), u64::from_le_bytes(*journal));
+        Self { epoch: EpochId(epoch), journal: JournalId(journal) }
+    }
+}
+
+/// What changed in HQ's standing, for all sessions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StandingNews {
+    /// More is stable than was.
+    Stable,
+    /// The database lives another life: sessions of the old one end.
+    Life,
 }
 
 impl Store {
@@ -184,9 +216,10 @@ impl Store {
         let writer = pool(1).before_acquire(unless_stuck).connect_with(options).await?;
         check_durable(&writer).await?;
         SCHEMA.run(&writer).await?;
-        let life = begin(&writer, keys, &world).await?;
+        let beside = Beside::of(path);
+        let life = begin(&writer, &beside, keys, &world).await?;
         let readers = pool(READERS).connect_with(self::options(path).read_only(true)).await?;
-        Ok(Self::new((writer, readers), life, keys, world))
+        Ok(Self::new((writer, readers), (life, Some(beside)), keys, world))
     }
 
     /// Opens the database of a stopped HQ for reading: nothing in it can change.
@@ -202,25 +235,27 @@ impl Store {
         let readers = pool(READERS).connect_with(options(path).read_only(true)).await?;
         let life = life(&mut *readers.acquire().await?).await?;
         let life = life.ok_or_else(|| StoreError::Missing(path.to_owned()))?;
-        Ok(Self::new((readers.clone(), readers), life, keys, world))
+        Ok(Self::new((readers.clone(), readers), (life, None), keys, world))
     }
 
     fn new(
         (writer, readers): (SqlitePool, SqlitePool),
-        life: Life,
+        (life, beside): (Life, Option<Beside>),
         keys: &HqKeys,
         world: World,
     ) -> Self {
         Self(Arc::new(Inner {
             writer,
             readers,
-            life,
-            unwrap: keys.unwrap_key().clone(),
+            life: Mutex::new(life),
+            keys: keys.clone(),
+            beside,
             trust: Trust::in_one(keys.config_key()),
             world,
             data_keys: Mutex::new(BTreeMap::new()),
             news: broadcast::Sender::new(NEWS_WAITING),
             config_news: broadcast::Sender::new(NEWS_WAITING),
+            standing_news: broadcast::Sender::new(NEWS_WAITING),
             watched: Watched::default(),
             counted: Counted::default(),
         }))
@@ -228,12 +263,40 @@ impl Store {
 
     /// Which life of HQ's database this is.
     pub fn epoch(&self) -> EpochId {
-        self.0.life.epoch
+        self.life().epoch
     }
 
     /// The journal that this database writes itself.
     pub fn journal(&self) -> JournalId {
-        self.0.life.journal
+        self.life().journal
+    }
+
+    fn life(&self) -> Life {
+        *self.0.life.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From now on this is the life; the sessions are told.
+    pub(super) fn lives_on(&self, life: Life) {
+        *self.0.life.lock().unwrap_or_else(PoisonError::into_inner) = life;
+        // No session listens: there is none to end.
+        let _ = self.0.standing_news.send(StandingNews::Life);
+    }
+
+    /// Has the file beside the database say what this transaction, of this life, will have done.
+    pub(super) async fn beside(
+        &self,
+        conn: &mut SqliteConnection,
+        life: Life,
+    ) -> Result<(), StoreError> {
+        match &self.0.beside {
+            Some(beside) => beside.keep(conn, (life.epoch, life.journal)).await,
+            None => Ok(()),
+        }
+    }
+
+    /// The same in the present life.
+    pub(super) async fn keep_beside(&self, conn: &mut SqliteConnection) -> Result<(), StoreError> {
+        self.beside(conn, self.life()).await
     }
 
     /// What was appended since the start.
@@ -254,6 +317,11 @@ impl Store {
     /// [`Store::config_for`].
     pub fn config_news(&self) -> broadcast::Receiver<OfficeId> {
         self.0.config_news.subscribe()
+    }
+
+    /// Tells what concerns all sessions.
+    pub fn standing_news(&self) -> broadcast::Receiver<StandingNews> {
+        self.0.standing_news.subscribe()
     }
 
     /// Ends all connections; what is committed is in the main file then.
@@ -278,8 +346,12 @@ impl Store {
         &self.0.world
     }
 
+    pub(super) fn keys(&self) -> &HqKeys {
+        &self.0.keys
+    }
+
     pub(super) fn unwrap_key(&self) -> &UnwrapKey {
-        &self.0.unwrap
+        self.0.keys.unwrap_key()
     }
 
     pub(super) fn trust(&self) -> &Trust {
@@ -310,6 +382,12 @@ impl Store {
         }
     }
 
+    /// Tells all sessions that more is stable than was.
+    pub(super) fn tell_stable(&self) {
+        // No session listens: whoever connects next is told with the first receipts.
+        let _ = self.0.standing_news.send(StandingNews::Stable);
+    }
+
     #[cfg(test)]
     pub(super) fn writer(&self) -> &SqlitePool {
         &self.0.writer
@@ -323,7 +401,7 @@ impl fmt::Debug for Store {
 }
 
 /// Records are in it: only its owner reads it. SQLite gives its other files the same mode.
-fn create_private(path: &Path) -> Result<(), StoreError> {
+pub(super) fn create_private(path: &Path) -> Result<(), StoreError> {
     let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
     Ok(file.map(drop).map_err(sqlx::Error::Io)?)
 }
@@ -357,14 +435,13 @@ fn known() -> i64 {
 }
 
 /// Refuses a database that a newer version wrote, before anything of it is touched.
-async fn refuse_newer(path: &Path) -> Result<(), StoreError> {
+pub(super) async fn refuse_newer(path: &Path) -> Result<(), StoreError> {
     // An empty file is one that `init` was about to fill.
     if std::fs::metadata(path).map_or(0, |found| found.len()) == 0 {
         return Ok(());
     }
-    // A reader makes files beside a database with a write-ahead log. One that was closed needs none,
-    // and says all in its main file.
-    if let Ok(Some(found)) = newest(options(path).immutable(true)).await
+    // One that was closed says all in its main file.
+    if let Ok(Some(found)) = newest(untouched(path)).await
         && found > known()
     {
         return Err(StoreError::Newer { path: path.to_owned(), found });
@@ -377,6 +454,17 @@ async fn refuse_newer(path: &Path) -> Result<(), StoreError> {
         Ok(_) | Err(sqlx::Error::Database(_)) => Ok(()),
         Err(e) => Err(e.into()),
     }
+}
+
+/// Reads nothing but the main file, and makes no others beside it, as a reader of a database with a
+/// write-ahead log does.
+fn untouched(path: &Path) -> SqliteConnectOptions {
+    options(path).immutable(true)
+}
+
+/// A reader of a database that nobody writes.
+pub(super) async fn reader_of_copy(path: &Path) -> Result<SqlitePool, StoreError> {
+    Ok(pool(1).connect_with(untouched(path).read_only(true)).await?)
 }
 
 /// The newest change of the schema that a database has seen.
@@ -401,7 +489,7 @@ async fn check_durable(writer: &SqlitePool) -> Result<(), StoreError> {
     Ok(())
 }
 
-async fn life(conn: &mut SqliteConnection) -> Result<Option<Life>, StoreError> {
+pub(super) async fn life(conn: &mut SqliteConnection) -> Result<Option<Life>, StoreError> {
     let row = sqlx::query("SELECT epoch, journal FROM meta").fetch_optional(conn).await?;
     let id = |row: &SqliteRow, column| number(row, column);
     row.map(|r| {
@@ -410,25 +498,42 @@ async fn life(conn: &mut SqliteConnection) -> Result<Option<Life>, StoreError> {
     .transpose()
 }
 
-/// This life of the database: made if there is none yet, with the journal that it writes.
-async fn begin(writer: &SqlitePool, keys: &HqKeys, world: &World) -> Result<Life, StoreError> {
+/// This life of the database: made if there is none yet, with the journal that it writes; another
+/// one if the database was put back.
+async fn begin(
+    writer: &SqlitePool,
+    beside: &Beside,
+    keys: &HqKeys,
+    world: &World,
+) -> Result<Life, StoreError> {
     let mut tx = writer.begin_with("BEGIN IMMEDIATE").await?;
-    if let Some(life) = life(&mut tx).await? {
-        return Ok(life);
+    let mut now = match life(&mut tx).await? {
+        Some(life) => life,
+        None => first(&mut tx, keys, world).await?,
+    };
+    if beside.enter(&mut tx, (now.epoch, now.journal)).await? {
+        let was = now.epoch;
+        now = lives::begin(&mut tx, keys, world).await?;
+        tracing::warn!(%was, epoch = %now.epoch, "the database was put back: a new life");
     }
-    let random = world.entropy.random();
-    let (epoch, rest) = random.split_first_chunk::<8>().expect("32 bytes hold 8");
-    let journal = rest.first_chunk::<8>().expect("24 bytes hold 8");
-    let epoch = EpochId(u64::from_le_bytes(*epoch));
-    let journal = JournalId(u64::from_le_bytes(*journal));
-    sqlx::query("INSERT INTO meta (one, epoch, journal) VALUES (1, ?, ?)")
-        .bind(epoch.0.cast_signed())
-        .bind(sql_id(journal))
-        .execute(&mut *tx)
-        .await?;
-    own::begin(&mut tx, journal, keys, world).await?;
+    beside.keep(&mut tx, (now.epoch, now.journal)).await?;
     tx.commit().await?;
-    Ok(Life { epoch, journal })
+    Ok(now)
+}
+
+async fn first(
+    conn: &mut SqliteConnection,
+    keys: &HqKeys,
+    world: &World,
+) -> Result<Life, StoreError> {
+    let life = Life::draw(world);
+    sqlx::query("INSERT INTO meta (one, epoch, journal) VALUES (1, ?, ?)")
+        .bind(life.epoch.0.cast_signed())
+        .bind(sql_id(life.journal))
+        .execute(&mut *conn)
+        .await?;
+    own::begin(conn, life.journal, keys, world).await?;
+    Ok(life)
 }
 
 #[cfg(test)]

@@ -6,10 +6,12 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use sqlx::SqliteConnection;
+use wasl_protocol::codec;
 use wasl_protocol::entry::{Decision, Edit, Genesis, Log};
 use wasl_protocol::frame::{Kind, Sealed};
 use wasl_protocol::id::{Dot, JournalId, OfficeId, Position};
 use wasl_protocol::keys::DataKey;
+use wasl_protocol::news::SignedNews;
 use wasl_protocol::pack::Packer;
 use wasl_protocol::record::VersionVector;
 
@@ -69,6 +71,18 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Stores what was written.
+    pub(super) async fn finish(
+        &self,
+        pen: Pen,
+        conn: &mut SqliteConnection,
+    ) -> Result<(), StoreError> {
+        pen.store(&mut *conn).await?;
+        self.keep_beside(conn).await
+    }
+}
+
 impl Pen {
     /// The journal that it writes.
     pub fn journal(&self) -> JournalId {
@@ -87,8 +101,12 @@ impl Pen {
         self.write(Kind::DECISION, &decision.encode(), &VersionVector::default());
     }
 
-    /// Stores what was written.
-    pub async fn finish(self, conn: &mut SqliteConnection) -> Result<(), StoreError> {
+    /// Writes a state that an office gave back.
+    pub fn adopted(&mut self, signed: &SignedNews) {
+        self.write(Kind::ADOPTED, &codec::encode(signed), &VersionVector::default());
+    }
+
+    async fn store(self, conn: &mut SqliteConnection) -> Result<(), StoreError> {
         let frames: Vec<_> = self.written.iter().map(|(at, frame)| (*at, &frame[..])).collect();
         journals::insert(&mut *conn, self.journal, &frames).await?;
         if journals::advance(conn, self.journal, self.from, self.at).await? {

@@ -107,6 +107,17 @@ impl Touched {
         Ok(())
     }
 
+    /// Takes in a state that HQ had and lost, on the word of its journal `from`; false if nothing in
+    /// it is new.
+    pub fn adopt(&mut self, state: &RecordState<Value>, from: JournalId) -> bool {
+        if self.state.seen.lacks(&state.seen).is_none() {
+            return false;
+        }
+        self.state.merge(state);
+        self.news.insert(from);
+        true
+    }
+
     /// Applies an edit without waiting for what it saw.
     pub fn apply_as_is(&mut self, edit: &Placed) {
         let Placed { dot, context, .. } = edit;

@@ -262,7 +262,7 @@ fn hello(choices: &mut Choices<'_>) -> Hello {
     Hello {
         journals,
         cursor: choices.byte().is_multiple_of(2).then(|| cursor(choices)),
-        hq_seen: None,
+        acked: None,
         edition: number(choices),
         clock: UnixMs(0),
         backlog: number(choices),

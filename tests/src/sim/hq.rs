@@ -22,7 +22,7 @@ use wasl_server_stub::gateway::driver::{Driver, Effect, Event, Next};
 use wasl_server_stub::gateway::work::{Done, Stretch, Work, do_work, look_for_config, read_feed};
 use wasl_server_stub::gateway::{GatewayConfig, Sessions};
 use wasl_server_stub::seam;
-use wasl_server_stub::store::Store;
+use wasl_server_stub::store::{StandingNews, Store};
 
 use super::bugs::Bug;
 use super::district::District;
@@ -41,6 +41,7 @@ pub(super) struct Hq {
     /// None: HQ is down.
     pub(super) store: Option<Store>,
     news: Option<[Receiver<OfficeId>; 2]>,
+    standing: Option<Receiver<StandingNews>>,
     /// Work that a planted bug has acknowledged and not done yet.
     owed: Vec<(Whose, Work)>,
     pub(super) editions: Vec<SignedEdition>,
@@ -82,6 +83,7 @@ impl Hq {
             config,
             store: None,
             news: None,
+            standing: None,
             owed: Vec::new(),
             editions: Vec::new(),
         };
@@ -93,6 +95,7 @@ impl Hq {
         let opened = Store::open(&self.database, &district.keys, self.config.clone());
         let store = runtime.block_on(opened).expect("HQ's database opens");
         self.news = Some([store.feed_grew(), store.config_news()]);
+        self.standing = Some(store.standing_news());
         self.store = Some(store);
     }
 
@@ -101,7 +104,7 @@ impl Hq {
         if let Some(store) = self.store.take() {
             runtime.block_on(store.close());
         }
-        for ending in ["", "-wal", "-shm"] {
+        for ending in ["", "-wal", "-shm", ".beside"] {
             let mut path = self.database.clone().into_os_string();
             path.push(ending);
             let _ = std::fs::remove_file(path); // the other two may not be there
@@ -327,6 +330,12 @@ impl World<'_> {
     pub(super) fn spread_news(&mut self) {
         let Some([feeds, configs]) = &mut self.hq.news else { return };
         let (feeds, configs) = (drain(feeds), drain(configs));
+        for news in self.hq.standing.as_mut().map(drain).unwrap_or_default() {
+            let conns: Vec<u32> = self.conns.keys().copied().collect();
+            for conn in conns {
+                self.tell_hq(conn, Event::Standing(news));
+            }
+        }
         for (offices, config) in [(feeds, false), (configs, true)] {
             for office in offices {
                 let nth = self.offices.iter().position(|o| o.id == office);
@@ -367,7 +376,7 @@ impl World<'_> {
         }
         drop(gateway);
         self.hq.owed.clear();
-        self.hq.news = None;
+        (self.hq.news, self.hq.standing) = (None, None);
         if let Some(store) = self.hq.store.take() {
             self.runtime.block_on(store.close());
         }
@@ -404,13 +413,13 @@ impl World<'_> {
 }
 
 /// What a store has said since the last look; if too much was said, that is no news of anybody.
-fn drain(said: &mut Receiver<OfficeId>) -> Vec<OfficeId> {
-    let mut offices = Vec::new();
+fn drain<T: Clone>(said: &mut Receiver<T>) -> Vec<T> {
+    let mut news = Vec::new();
     loop {
         match said.try_recv() {
-            Ok(office) => offices.push(office),
+            Ok(one) => news.push(one),
             Err(TryRecvError::Lagged(_)) => {}
-            Err(TryRecvError::Empty | TryRecvError::Closed) => return offices,
+            Err(TryRecvError::Empty | TryRecvError::Closed) => return news,
         }
     }
 }

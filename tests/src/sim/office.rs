@@ -6,7 +6,7 @@ use std::sync::Arc;
 use fastrand::Rng;
 use tokio::sync::oneshot;
 use tokio::sync::watch;
-use wasl_agent::engine::{self, Engine, Enrolled, Facts, Input, Notice, Refused, Run};
+use wasl_agent::engine::{self, Engine, Enrolled, Facts, Input, Notice, Refused, Run, Signed};
 use wasl_agent::intake::Door;
 use wasl_agent::journal;
 use wasl_agent::link::Pace;
@@ -110,6 +110,7 @@ pub(super) enum Wanted {
     Agreed(u32, JournalId, oneshot::Receiver<Option<Position>>),
     Stored(u32, Cursor, oneshot::Receiver<()>),
     Mended(u32, oneshot::Receiver<bool>),
+    Signed(u32, oneshot::Receiver<Signed>),
     Step(oneshot::Receiver<Result<Position, Refused>>),
     Nothing,
 }
@@ -356,6 +357,11 @@ impl World<'_> {
             Wanted::Agreed(conn, journal, mut answer) => {
                 if let Ok(common) = answer.try_recv() {
                     self.agreed(conn, journal, common);
+                }
+            }
+            Wanted::Signed(conn, mut answer) => {
+                if let Ok(signed) = answer.try_recv() {
+                    self.signed(conn, signed);
                 }
             }
             Wanted::Stored(..) if early => {}

@@ -1,7 +1,7 @@
 //! The office's end of a session: the real driver, and what it wants done.
 
 use tokio::sync::oneshot;
-use wasl_agent::engine::{Input, Run};
+use wasl_agent::engine::{Input, Run, Signed};
 use wasl_agent::link::Failure;
 use wasl_agent::link::driver::{
     Driver, Effect, Event, Next, Rates, Terms, check_news, farewell, greeting, report,
@@ -172,6 +172,14 @@ impl World<'_> {
                 let input = Input::Agree { standing, answer };
                 self.ask(nth, input, Wanted::Agreed(conn, journal, waits));
             }
+            Effect::GiveBack { epoch, after } => {
+                if let Some((_, end)) = self.end(conn) {
+                    end.busy = true;
+                }
+                let (answer, waits) = oneshot::channel();
+                let input = Input::Signed { besides: epoch, after, answer };
+                self.ask(nth, input, Wanted::Signed(conn, waits));
+            }
             Effect::Store(states) => self.store_news(conn, nth, states),
             Effect::Acked(ack) => self.acked(nth, ack),
             Effect::Welcomed(_) => {
@@ -255,6 +263,14 @@ impl World<'_> {
         if let Some((_, end)) = self.end(conn) {
             end.busy = false;
             self.tell_office(conn, Event::Agreed { journal, common });
+        }
+    }
+
+    /// The engine has read what HQ signed in earlier lives.
+    pub(super) fn signed(&mut self, conn: u32, signed: Signed) {
+        if let Some((_, end)) = self.end(conn) {
+            end.busy = false;
+            self.tell_office(conn, Event::Signed(signed));
         }
     }
 

@@ -105,7 +105,8 @@ fn open_acked(place: &Place, stored: Position) -> (Engine, Vec<Notice>) {
     use wasl_protocol::wire::Ack;
     let id = journal::only_log_in(&RealDisk, &place.dir.join("journal")).unwrap();
     let ack = Ack::new(EpochId(1), id, stored, None, 0, &place.hq);
-    fs::write(place.dir.join("acks"), codec::encode(&(ack, UnixMs(1)))).unwrap();
+    fs::write(place.dir.join("acks"), codec::encode(&(Some((ack, UnixMs(1))), None::<Ack>)))
+        .unwrap();
     place.try_open().unwrap()
 }
 

@@ -11,18 +11,18 @@ mod checks; // what HQ sent: checked, then believed
 use std::collections::VecDeque;
 
 use wasl_protocol::entry::Cursor;
-use wasl_protocol::id::{JournalId, OfficeId, Position};
+use wasl_protocol::id::{EpochId, JournalId, OfficeId, Position};
 use wasl_protocol::keys::{SignKey, VerifyKey};
 use wasl_protocol::session::office::{Input, OfficeSession, Output};
 use wasl_protocol::units::{MonoMs, Seq, UnixMs};
 use wasl_protocol::wire::{
-    Bye, ByeCode, Entries, Fetched, Hello, Message, Report, Standing, States, Welcome,
+    Bye, ByeCode, Entries, Fetched, Hello, Message, Report, Returned, Standing, States, Welcome,
 };
 
 use self::budget::Budget;
 pub use self::checks::check_news;
 use super::failure::Failure;
-use crate::engine::{Facts, Run};
+use crate::engine::{Facts, Run, Signed};
 
 /// Who talks with whom, and how fast.
 #[derive(Clone, Debug)]
@@ -76,6 +76,8 @@ pub enum Event {
     },
     /// The answer to [`Effect::Store`]: news up to here is on disk.
     Stored(Cursor),
+    /// The answer to [`Effect::GiveBack`].
+    Signed(Signed),
     /// A message of HQ's.
     Message(Message),
     /// Our journals end here now.
@@ -111,6 +113,14 @@ pub enum Effect {
     Agree(Standing),
     /// [Check](check_news) this news, have it journalled and folded; then say [`Event::Stored`].
     Store(States),
+    /// Read states that HQ signed in other lives than `epoch`; then say [`Event::Signed`]. Nothing
+    /// else of this session is done before.
+    GiveBack {
+        /// HQ's life now.
+        epoch: EpochId,
+        /// Behind which entry of the inbox.
+        after: Seq,
+    },
     /// Hand HQ's receipt to the engine; its signature holds.
     Acked(wasl_protocol::wire::Ack),
     /// HQ greeted.
@@ -154,6 +164,8 @@ pub struct Driver {
     budget: Budget,
     /// What to read next from the journal, once there is room for it.
     wanted: Option<(JournalId, Position, usize)>,
+    /// What to give back next to an HQ that was put back, once there is room for it.
+    give_back: Option<(EpochId, Seq)>,
     reading: bool,
     to_store: VecDeque<States>,
     storing: bool,
@@ -176,6 +188,7 @@ impl Driver {
             terms,
             budget: Budget::new(now),
             wanted: None,
+            give_back: None,
             reading: false,
             to_store: VecDeque::new(),
             storing: false,
@@ -226,6 +239,11 @@ impl Driver {
                 self.storing = false;
                 self.machine.handle(now, Input::StatesStored(cursor));
             }
+            Event::Signed(Signed { states, upto }) => {
+                let returned = Returned { states, last: upto.is_none() };
+                self.effects.push_back(Effect::Put(Message::Returned(returned)));
+                self.machine.handle(now, Input::GivenBack(upto));
+            }
             Event::Message(message) => {
                 if let Message::Ack(ack) = &message {
                     checks::check_ack(ack, &self.terms.hq_sign_key)?;
@@ -273,6 +291,10 @@ impl Driver {
                     continue;
                 }
                 Output::Agree(standing) => Effect::Agree(standing),
+                Output::GiveBack { epoch, after } => {
+                    self.give_back = Some((epoch, after));
+                    continue;
+                }
                 Output::Acked(ack) => {
                     self.lived = true;
                     Effect::Acked(ack)
@@ -312,6 +334,11 @@ impl Driver {
             let max_bytes = Budget::at_once(max_bytes, self.terms.rates.records_kbit_s);
             let pause_ms = self.budget.wait_ms(now);
             return Some(Effect::Read { journal, after, max_bytes, pause_ms });
+        }
+        if waiting.control == 0
+            && let Some((epoch, after)) = self.give_back.take()
+        {
+            return Some(Effect::GiveBack { epoch, after });
         }
         if self.storing {
             return None;
@@ -367,7 +394,7 @@ pub fn greeting(facts: &Facts, edition: u64, clock: UnixMs) -> Input {
         hello: Hello {
             journals: facts.journals.clone(),
             cursor: facts.cursor,
-            hq_seen: None,
+            acked: facts.acked,
             edition,
             clock,
             backlog: facts.backlog,

@@ -191,6 +191,10 @@ impl<'a> Pump<'a> {
                 let common = handle.agree(standing).await?;
                 self.driver.take(self.now(), Event::Agreed { journal, common })?;
             }
+            Effect::GiveBack { epoch, after } => {
+                let signed = handle.signed(epoch, after).await?;
+                self.driver.take(self.now(), Event::Signed(signed))?;
+            }
             Effect::Store(states) => {
                 self.storing = Some(Box::pin(keep(handle.clone(), states, terms(self.config))));
             }

@@ -1,0 +1,71 @@
+//! What HQ signed in an earlier life and lost: offices give it back, byte for byte.
+
+use wasl_protocol::id::OfficeId;
+use wasl_protocol::keys::VerifyKey;
+use wasl_protocol::news::{Says, SignedNews};
+use wasl_protocol::record::{RecordState, Value};
+
+use super::append::AppendError;
+use super::held;
+use super::open::{Store, StoreError};
+
+impl Store {
+    /// Takes in what `office` was once sent, and HQ lacks: journalled as it was signed, and merged.
+    /// Answers how many states held anything new. Idempotent; durable when it returns.
+    ///
+    /// # Errors
+    /// [`AppendError::Fault`] if HQ did not sign one of them for this office.
+    pub async fn adopt(
+        &self,
+        office: &OfficeId,
+        returned: Vec<SignedNews>,
+    ) -> Result<u64, AppendError> {
+        let (key, whose) = (self.keys().sign_key().verify_key(), office.clone());
+        let checked = tokio::task::spawn_blocking(move || check(returned, &key, &whose));
+        let states = checked.await.map_err(|_| StoreError::Stopping)??;
+        let mut ids: Vec<_> = states.iter().map(|(_, state)| state.origin.id()).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let mut tx = self.write().await?;
+        let mut fold = self.fold_over(&mut tx, &ids).await?;
+        let mut pen = self.pen(&mut tx).await?;
+        let mut adopted = 0;
+        for (signed, state) in &states {
+            if fold.adopt(state, pen.journal()) {
+                pen.adopted(signed);
+                adopted += 1;
+            }
+        }
+        if adopted == 0 {
+            return Ok(0);
+        }
+        self.finish(pen, &mut tx).await?;
+        let folded = fold.finish();
+        let writer = (&OfficeId::hq(), self.journal());
+        let elsewhere = self.save(&mut tx, writer, &folded, None).await?;
+        tx.commit().await?;
+        held::alarm(&folded);
+        self.tell(elsewhere);
+        tracing::warn!(%office, adopted, "states that HQ had lost were given back");
+        Ok(adopted)
+    }
+}
+
+/// The states among them, each with the bytes that HQ signed.
+fn check(
+    returned: Vec<SignedNews>,
+    hq: &VerifyKey,
+    office: &OfficeId,
+) -> Result<Vec<(SignedNews, RecordState<Value>)>, AppendError> {
+    let mut states = Vec::with_capacity(returned.len());
+    for signed in returned {
+        let news = signed.verify(hq).map_err(|e| AppendError::Fault(e.to_string()))?;
+        if news.office != *office {
+            return Err(AppendError::Fault("news that was for another office".to_owned()));
+        }
+        if let Says::State(state) = news.says {
+            states.push((signed, state));
+        }
+    }
+    Ok(states)
+}

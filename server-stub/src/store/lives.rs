@@ -1,0 +1,78 @@
+//! The lives of the database. A database that was put back to an earlier state (restored, or copied
+//! under HQ) begins another one, with a journal of HQ's own that nobody has seen, before it writes
+//! anything more: numbers that are lost are not given out a second time.
+
+use sqlx::SqliteConnection;
+use wasl_protocol::entry::Cursor;
+use wasl_protocol::id::{EpochId, OfficeId};
+use wasl_protocol::units::{FeedNo, UnixMs};
+use wasl_protocol::wire::Ack;
+
+use super::append::{BIRTHS_A_DAY, DAY_MS};
+use super::open::{Life, Store, StoreError};
+use super::{feed, journals, own};
+use crate::registry::HqKeys;
+use crate::seam::World;
+
+impl Store {
+    /// Does what an office has of HQ's show that the database was put back? A receipt that HQ signed
+    /// in this life, for entries that are not here, proves it; a cursor that HQ never gave out is
+    /// believed, a few times in a day.
+    pub async fn was_put_back(
+        &self,
+        office: &OfficeId,
+        cursor: Option<Cursor>,
+        acked: Option<&Ack>,
+    ) -> Result<bool, StoreError> {
+        let mut tx = self.snapshot().await?;
+        let epoch = self.epoch();
+        let key = self.keys().sign_key().verify_key();
+        if let Some(ack) = acked.filter(|ack| ack.epoch == epoch && ack.verify(&key).is_ok()) {
+            let have = journals::known(&mut tx, ack.journal).await?.map(|known| known.at.seq);
+            if have.is_none_or(|have| have < ack.stored.seq) {
+                return Ok(true);
+            }
+        }
+        let taken = cursor.filter(|cursor| cursor.epoch == epoch).map_or(FeedNo(0), |c| c.feed);
+        if taken <= feed::head(&mut tx, office).await? {
+            return Ok(false);
+        }
+        let since = UnixMs(self.world().clock.unix().0 - DAY_MS);
+        let lives = journals::births(&mut tx, &OfficeId::hq(), since).await?;
+        if lives >= BIRTHS_A_DAY {
+            tracing::error!(%office, "a cursor of the future, again: it is not believed");
+        }
+        Ok(lives < BIRTHS_A_DAY)
+    }
+
+    /// Begins another life, if `epoch` is still the present one: sessions end, offices come again,
+    /// send what is lost, and give back what HQ signed.
+    pub async fn begin_anew(&self, epoch: EpochId) -> Result<(), StoreError> {
+        let mut tx = self.write().await?;
+        if self.epoch() != epoch {
+            return Ok(());
+        }
+        let next = begin(&mut tx, self.keys(), self.world()).await?;
+        self.beside(&mut tx, next).await?;
+        tx.commit().await?;
+        tracing::warn!(was = %epoch, epoch = %next.epoch, "the database was put back: a new life");
+        self.lives_on(next);
+        Ok(())
+    }
+}
+
+/// Begins another life of the database.
+pub(super) async fn begin(
+    conn: &mut SqliteConnection,
+    keys: &HqKeys,
+    world: &World,
+) -> Result<Life, StoreError> {
+    let life = Life::draw(world);
+    sqlx::query("UPDATE meta SET predecessor = epoch, epoch = ?, journal = ?")
+        .bind(life.epoch.0.cast_signed())
+        .bind(super::columns::sql_id(life.journal))
+        .execute(&mut *conn)
+        .await?;
+    own::begin(conn, life.journal, keys, world).await?;
+    Ok(life)
+}
