@@ -7,7 +7,7 @@ use wasl_protocol::codec;
 use wasl_protocol::id::{JournalId, Position};
 use wasl_protocol::keys::VerifyKey;
 use wasl_protocol::units::UnixMs;
-use wasl_protocol::wire::Ack;
+use wasl_protocol::wire::{Ack, Standing};
 
 use crate::seam::{World, read_whole, replace};
 
@@ -53,6 +53,18 @@ impl Receipts {
         }
     }
 
+    /// HQ stands here now. If that is less than it said, it was put back to an earlier state: what
+    /// it said counts no more, but for what is stable.
+    pub(super) fn stands(&mut self, standing: &Standing) {
+        let more = |(ack, _): &(Ack, UnixMs)| {
+            ack.journal == standing.journal && ack.stored.seq > standing.top.seq
+        };
+        if self.newest.as_ref().is_some_and(more) {
+            self.newest = None;
+            self.kept = false;
+        }
+    }
+
     /// The newest one.
     pub(super) fn newest(&self) -> Option<Ack> {
         self.newest.map(|(ack, _)| ack)
@@ -88,5 +100,54 @@ impl Receipts {
             Ok(()) => self.kept = true,
             Err(e) => tracing::warn!(error = %e, "the newest receipt could not be written down"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use wasl_protocol::id::EpochId;
+    use wasl_protocol::keys::SignKey;
+
+    use super::*;
+    use crate::seam::World;
+
+    const JOURNAL: JournalId = JournalId(5);
+
+    fn at(seq: u64) -> Position {
+        (0..seq).fold(Position::start(JOURNAL), |at, n| at.after(&n.to_le_bytes()))
+    }
+
+    fn ack(epoch: u64, stored: u64, stable: Option<u64>) -> Ack {
+        let key = SignKey::from_secret(&[1; 32]);
+        Ack::new(EpochId(epoch), JOURNAL, at(stored), stable.map(at), 0, &key)
+    }
+
+    #[test]
+    fn what_is_stable_stays_so_whatever_an_hq_that_was_put_back_says_and_over_restarts() {
+        let (world, dir) = (World::real(), tempfile::tempdir().unwrap());
+        let hq = SignKey::from_secret(&[1; 32]).verify_key();
+        let load = || Receipts::load(&world, dir.path(), JOURNAL, &hq);
+        let mut receipts = load();
+        receipts.take(ack(1, 9, Some(7)), UnixMs(1));
+        receipts.take(ack(2, 4, None), UnixMs(2));
+        receipts.take(ack(2, 5, Some(3)), UnixMs(3));
+        assert_eq!((receipts.stored(), receipts.stable()), (Some(at(5)), Some(at(7))));
+        receipts.keep(&world, true);
+        assert_eq!((load().stored(), load().stable()), (Some(at(5)), Some(at(7))));
+    }
+
+    #[test]
+    fn an_hq_that_stands_behind_its_receipt_has_not_got_what_it_said() {
+        let dir = tempfile::tempdir().unwrap();
+        let hq = SignKey::from_secret(&[1; 32]).verify_key();
+        let mut receipts = Receipts::load(&World::real(), dir.path(), JOURNAL, &hq);
+        receipts.take(ack(1, 9, Some(7)), UnixMs(1));
+        let stands = |journal, top| Standing { journal, top, ladder: vec![], stable: None };
+        for standing in [stands(JOURNAL, at(9)), stands(JournalId(6), at(1))] {
+            receipts.stands(&standing);
+            assert_eq!(receipts.stored(), Some(at(9)), "{standing:?}");
+        }
+        receipts.stands(&stands(JOURNAL, at(8)));
+        assert_eq!((receipts.stored(), receipts.stable()), (None, Some(at(7))));
     }
 }

@@ -236,6 +236,11 @@ impl Engine {
             Input::Mend { journal, after, frames, answer } => {
                 let _ = answer.send(self.mend(journal, after, &frames)?);
             }
+            Input::Agree { standing, answer } => {
+                // Before anything is said of it: nobody calls this office synced in between.
+                self.receipts.stands(&standing);
+                later.push(Input::Agree { standing, answer });
+            }
             later_on => later.push(later_on),
         }
         Ok(())

@@ -51,7 +51,7 @@ pub(super) async fn backup(asker: &Asker, options: &BackupOptions) -> Result<(),
     }
     let store = asker.database().await?;
     let made_at = Timestamp::from_millisecond(asker.now().0).unwrap_or_default();
-    let place = options.to.join(made_at.strftime("wasl-hq-%Y%m%dT%H%M%SZ").to_string());
+    let place = options.to.join(made_at.strftime("wasl-hq-%Y%m%dT%H%M%S%.3fZ").to_string());
     let part = place.with_added_extension(&UNFINISHED[1..]);
     let failed = |path: &Path, e: &std::io::Error| {
         Failure::io(path, e).help("the user that runs HQ has to be able to write there")
