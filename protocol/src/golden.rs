@@ -2,6 +2,7 @@
 //! `tests/golden/v1`. A change here is a new format with a new version or codec byte, never an edit
 //! of these files. `WASL_GOLDEN=write` writes a file that does not exist yet, and only such a file.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use data_encoding::HEXLOWER;
@@ -228,7 +229,7 @@ fn messages_are_frozen_and_still_read() {
             Message::Hello(Hello {
                 journals,
                 cursor: Some(cursor),
-                acked: Some(ack),
+                acked: Some(Box::new(ack)),
                 edition: 3,
                 clock,
                 backlog: 12,

@@ -3,6 +3,7 @@
 //! On a stream each message is `length (4, little-endian, of all that follows it), tag (1), body`.
 //! A tag that is not known is skipped: the length says how far.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use bincode::{Decode, Encode};
@@ -25,7 +26,7 @@ pub struct Hello {
     /// How far the office has taken HQ's feed; none before the first state.
     pub cursor: Option<Cursor>,
     /// The newest receipt of HQ's: an HQ that lacks what it says was put back to an earlier state.
-    pub acked: Option<Ack>,
+    pub acked: Option<Box<Ack>>,
     /// The serial of the config edition in force; 0 for none.
     pub edition: u64,
     /// The office's clock.

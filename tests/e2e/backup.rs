@@ -99,7 +99,7 @@ fn a_copy_of_a_damaged_database_is_none_and_an_offsite_one_needs_a_running_hq() 
     let before = fs::read_dir(&vault).unwrap().count();
     let said = refusal(&district.hq.at, &words);
     assert!(said.contains("not whole") || said.contains("damaged"), "{said}");
-    let whole = |entry: &fs::DirEntry| !entry.path().extension().is_some_and(|e| e == "part");
+    let whole = |entry: &fs::DirEntry| entry.path().extension().is_none_or(|e| e != "part");
     let after = fs::read_dir(&vault).unwrap().flatten().filter(whole).count();
     assert_eq!(after, before, "what was not found whole does not look like a copy");
 }

@@ -17,8 +17,8 @@ use crate::pack::Packer;
 use crate::record::{Origin, RecordState, VersionVector};
 use crate::units::{FeedNo, MonoMs, Seq, UnixMs};
 use crate::wire::{
-    Ack, Bye, ByeCode, Entries, Fetch, Fetched, Hello, Level, Message, Offer, Report, Returned,
-    Standing, States, Stream, Welcome,
+    Ack, Bye, ByeCode, Entries, Fetch, Fetched, Hello, Level, Message, Offer, Report, Standing,
+    States, Stream, Welcome,
 };
 
 const J: JournalId = JournalId(7);
@@ -281,11 +281,7 @@ impl Pair {
                     self.log.push(format!("level {report}"));
                     continue;
                 }
-                Output::GiveBack { .. } => {
-                    let states = states(1);
-                    self.send(Message::Returned(Returned { states, last: true }));
-                    Input::GivenBack(None)
-                }
+                Output::GiveBack { .. } => Input::GivenBack(None),
                 Output::Welcomed(_) => continue,
             };
             session.handle(self.now, answer);
@@ -327,10 +323,7 @@ impl Pair {
                     let (frames, _) = self.hq.read(after, limits::FETCHED_BYTES);
                     Input::Fetched(Fetched { journal, after, frames })
                 }
-                Output::Adopt(Returned { states, last }) => {
-                    self.log.push(format!("adopted {}", states.len()));
-                    Input::Adopted { last }
-                }
+                Output::Adopt(returned) => Input::Adopted { last: returned.last },
                 Output::End { bye, by_peer: false } => {
                     self.send(Message::Bye(bye));
                     continue;

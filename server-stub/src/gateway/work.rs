@@ -86,7 +86,7 @@ async fn welcome(
 ) -> Result<Done, StoreError> {
     let store = &config.store;
     let epoch = store.epoch();
-    if store.was_put_back(&office.id, hello.cursor, hello.acked.as_ref()).await? {
+    if store.was_put_back(&office.id, hello.cursor, hello.acked.as_deref()).await? {
         store.begin_anew(epoch).await?;
         return Ok(Input::Close(Bye::now(ByeCode::Busy)).into());
     }

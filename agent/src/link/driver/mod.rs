@@ -394,7 +394,7 @@ pub fn greeting(facts: &Facts, edition: u64, clock: UnixMs) -> Input {
         hello: Hello {
             journals: facts.journals.clone(),
             cursor: facts.cursor,
-            acked: facts.acked,
+            acked: facts.acked.map(Box::new),
             edition,
             clock,
             backlog: facts.backlog,
