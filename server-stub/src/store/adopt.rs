@@ -46,7 +46,7 @@ impl Store {
         tx.commit().await?;
         held::alarm(&folded);
         self.tell(elsewhere);
-        tracing::warn!(%office, adopted, "states that HQ had lost were given back");
+        tracing::warn!(%office, entries = adopted, "states that HQ had lost were given back");
         Ok(adopted)
     }
 }

@@ -3,16 +3,47 @@
 //! anything more: numbers that are lost are not given out a second time.
 
 use sqlx::SqliteConnection;
+use sqlx::sqlite::SqlitePool;
 use wasl_protocol::entry::Cursor;
-use wasl_protocol::id::{EpochId, OfficeId};
+use wasl_protocol::id::{EpochId, JournalId, OfficeId};
 use wasl_protocol::units::{FeedNo, UnixMs};
 use wasl_protocol::wire::Ack;
 
 use super::append::{BIRTHS_A_DAY, DAY_MS};
-use super::open::{Life, Store, StoreError};
+use super::beside::Beside;
+use super::columns::sql_id;
+use super::open::{self, Store, StoreError};
 use super::{feed, journals, own};
 use crate::registry::HqKeys;
 use crate::seam::World;
+
+/// One life of the database.
+#[derive(Clone, Copy)]
+pub(super) struct Life {
+    pub epoch: EpochId,
+    /// The journal that it writes itself.
+    pub journal: JournalId,
+}
+
+impl Life {
+    /// A life that nobody has heard of.
+    pub fn draw(world: &World) -> Self {
+        let random = world.entropy.random();
+        let (epoch, rest) = random.split_first_chunk::<8>().expect("32 bytes hold 8");
+        let journal = rest.first_chunk::<8>().expect("24 bytes hold 8");
+        let (epoch, journal) = (u64::from_le_bytes(*epoch), u64::from_le_bytes(*journal));
+        Self { epoch: EpochId(epoch), journal: JournalId(journal) }
+    }
+}
+
+/// What changed in HQ's standing, for all sessions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StandingNews {
+    /// More is stable than was.
+    Stable,
+    /// The database lives another life: sessions of the old one end.
+    Life,
+}
 
 impl Store {
     /// Does what an office has of HQ's show that the database was put back? A receipt that HQ signed
@@ -70,7 +101,45 @@ pub(super) async fn begin(
     let life = Life::draw(world);
     sqlx::query("UPDATE meta SET predecessor = epoch, epoch = ?, journal = ?")
         .bind(life.epoch.0.cast_signed())
-        .bind(super::columns::sql_id(life.journal))
+        .bind(sql_id(life.journal))
+        .execute(&mut *conn)
+        .await?;
+    own::begin(conn, life.journal, keys, world).await?;
+    Ok(life)
+}
+
+/// This life of the database: made if there is none yet, with the journal that it writes; another
+/// one if the database was put back.
+pub(super) async fn opened(
+    writer: &SqlitePool,
+    beside: &Beside,
+    keys: &HqKeys,
+    world: &World,
+) -> Result<Life, StoreError> {
+    let mut tx = writer.begin_with("BEGIN IMMEDIATE").await?;
+    let mut now = match open::life(&mut tx).await? {
+        Some(life) => life,
+        None => first(&mut tx, keys, world).await?,
+    };
+    if beside.enter(&mut tx, (now.epoch, now.journal)).await? {
+        let was = now.epoch;
+        now = begin(&mut tx, keys, world).await?;
+        tracing::warn!(%was, epoch = %now.epoch, "the database was put back: a new life");
+    }
+    beside.keep(&mut tx, (now.epoch, now.journal)).await?;
+    tx.commit().await?;
+    Ok(now)
+}
+
+async fn first(
+    conn: &mut SqliteConnection,
+    keys: &HqKeys,
+    world: &World,
+) -> Result<Life, StoreError> {
+    let life = Life::draw(world);
+    sqlx::query("INSERT INTO meta (one, epoch, journal) VALUES (1, ?, ?)")
+        .bind(life.epoch.0.cast_signed())
+        .bind(sql_id(life.journal))
         .execute(&mut *conn)
         .await?;
     own::begin(conn, life.journal, keys, world).await?;

@@ -25,10 +25,10 @@ use crate::registry::HqKeys;
 use crate::seam::World;
 
 use super::beside::Beside;
-use super::columns::{number, sql_id};
+use super::columns::number;
 use super::counts::{Counted, StoreCounts};
+use super::lives::{self, Life, StandingNews};
 use super::rollouts::Watched;
-use super::{lives, own};
 
 /// The name of the database in the data dir.
 pub const DATABASE: &str = "hq.db";
@@ -162,34 +162,6 @@ struct Inner {
     counted: Counted,
 }
 
-/// One life of the database.
-#[derive(Clone, Copy)]
-pub(super) struct Life {
-    pub epoch: EpochId,
-    /// The journal that it writes itself.
-    pub journal: JournalId,
-}
-
-impl Life {
-    /// A life that nobody has heard of.
-    pub fn draw(world: &World) -> Self {
-        let random = world.entropy.random();
-        let (epoch, rest) = random.split_first_chunk::<8>().expect("32 bytes hold 8");
-        let journal = rest.first_chunk::<8>().expect("24 bytes hold 8");
-        let (epoch, journal) = (u64::from_le_bytes(*epoch), u64::from_le_bytes(*journal));
-        Self { epoch: EpochId(epoch), journal: JournalId(journal) }
-    }
-}
-
-/// What changed in HQ's standing, for all sessions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StandingNews {
-    /// More is stable than was.
-    Stable,
-    /// The database lives another life: sessions of the old one end.
-    Life,
-}
-
 impl Store {
     /// Opens the database of an HQ that has one: none is made where it is missing, since HQ would
     /// begin anew with the keys of one that had promised something.
@@ -217,7 +189,7 @@ impl Store {
         check_durable(&writer).await?;
         SCHEMA.run(&writer).await?;
         let beside = Beside::of(path);
-        let life = begin(&writer, &beside, keys, &world).await?;
+        let life = lives::opened(&writer, &beside, keys, &world).await?;
         let readers = pool(READERS).connect_with(self::options(path).read_only(true)).await?;
         Ok(Self::new((writer, readers), (life, Some(beside)), keys, world))
     }
@@ -496,44 +468,6 @@ pub(super) async fn life(conn: &mut SqliteConnection) -> Result<Option<Life>, St
         Ok(Life { epoch: EpochId(id(&r, "epoch")?), journal: JournalId(id(&r, "journal")?) })
     })
     .transpose()
-}
-
-/// This life of the database: made if there is none yet, with the journal that it writes; another
-/// one if the database was put back.
-async fn begin(
-    writer: &SqlitePool,
-    beside: &Beside,
-    keys: &HqKeys,
-    world: &World,
-) -> Result<Life, StoreError> {
-    let mut tx = writer.begin_with("BEGIN IMMEDIATE").await?;
-    let mut now = match life(&mut tx).await? {
-        Some(life) => life,
-        None => first(&mut tx, keys, world).await?,
-    };
-    if beside.enter(&mut tx, (now.epoch, now.journal)).await? {
-        let was = now.epoch;
-        now = lives::begin(&mut tx, keys, world).await?;
-        tracing::warn!(%was, epoch = %now.epoch, "the database was put back: a new life");
-    }
-    beside.keep(&mut tx, (now.epoch, now.journal)).await?;
-    tx.commit().await?;
-    Ok(now)
-}
-
-async fn first(
-    conn: &mut SqliteConnection,
-    keys: &HqKeys,
-    world: &World,
-) -> Result<Life, StoreError> {
-    let life = Life::draw(world);
-    sqlx::query("INSERT INTO meta (one, epoch, journal) VALUES (1, ?, ?)")
-        .bind(life.epoch.0.cast_signed())
-        .bind(sql_id(life.journal))
-        .execute(&mut *conn)
-        .await?;
-    own::begin(conn, life.journal, keys, world).await?;
-    Ok(life)
 }
 
 #[cfg(test)]
