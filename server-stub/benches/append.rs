@@ -169,11 +169,13 @@ async fn statements_alone(from: &Path, to: &Path, parts: &[Range<u64>]) -> Durat
     };
     let mut from = open(from).connect().await.expect("the rows");
     let mut to = open(to).connect().await.expect("an empty database");
-    sqlx::query("INSERT INTO journal SELECT ?, id, 0, 0, x'' FROM office")
-        .bind(JOURNAL.0.cast_signed())
-        .execute(&mut to)
-        .await
-        .expect("a journal");
+    sqlx::query(
+        "INSERT INTO journal (id, office, met_at, seq, head) SELECT ?, id, 0, 0, x'' FROM office",
+    )
+    .bind(JOURNAL.0.cast_signed())
+    .execute(&mut to)
+    .await
+    .expect("a journal");
     let mut took = Duration::ZERO;
     for part in parts {
         let rows = Rows::read(&mut from, part).await.expect("rows");
