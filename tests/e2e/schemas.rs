@@ -139,6 +139,12 @@ fn every_document_that_headquarters_prints_fits_its_schema() {
     shelf.holds(hq, &["config", "export", word(&at("exported"))], "");
     shelf.holds(hq, &["config", "history"], "");
     shelf.holds(hq, &["config", "status"], "");
+
+    let (vault, mut other) = (at("vault"), district.another_hq());
+    shelf.holds(&other.at, &["backup", word(&vault)], "");
+    assert!(other.at.stop());
+    let copy = fs::read_dir(&vault).unwrap().flatten().next().unwrap().path();
+    shelf.holds(&other.at, &["restore", word(&copy)], "");
     shelf.all_but(&[]);
 }
 

@@ -33,7 +33,11 @@ impl Receipts {
     pub(super) fn load(world: &World, dir: &Path, journal: JournalId, hq: &VerifyKey) -> Self {
         let path = dir.join("acks");
         let bytes = read_whole(&*world.disk, &path).ok();
-        let read = bytes.and_then(|bytes| codec::decode::<Kept>(&bytes).ok());
+        let read = bytes.and_then(|bytes| {
+            // Before there was anything stable, the file held the newest one alone.
+            let alone = || Some((Some(codec::decode(&bytes).ok()?), None));
+            codec::decode::<Kept>(&bytes).ok().or_else(alone)
+        });
         let good = |ack: &Ack| ack.journal == journal && ack.verify(hq).is_ok();
         let (newest, stable) = read.unwrap_or_default();
         let newest = newest.filter(|(ack, _)| good(ack));
