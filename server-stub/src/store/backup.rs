@@ -5,12 +5,11 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
+use sqlx::SqliteConnection;
 use sqlx::sqlite::SqlitePool;
-use sqlx::{Row, SqliteConnection};
 use wasl_protocol::id::{EpochId, JournalId, Position};
-use wasl_protocol::units::UnixMs;
 
-use super::columns::{moment, number, sql, sql_id};
+use super::columns::{number, sql, sql_id};
 use super::journals::{self, Verified};
 use super::open::{self, Store, StoreError};
 
@@ -27,19 +26,6 @@ pub struct CopyFacts {
     pub records: u64,
     /// How many bytes the file has.
     pub bytes: u64,
-}
-
-/// A copy that was made.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BackupFacts {
-    /// When, by HQ's clock.
-    pub made_at: UnixMs,
-    /// Where it was put.
-    pub place: String,
-    /// Was it declared off-site?
-    pub offsite: bool,
-    /// How many entries are in it.
-    pub entries: u64,
 }
 
 impl Store {
@@ -81,24 +67,6 @@ impl Store {
             self.tell_stable();
         }
         Ok(())
-    }
-
-    /// The newest copy, and the newest that was declared off-site.
-    pub async fn backups(&self) -> Result<(Option<BackupFacts>, Option<BackupFacts>), StoreError> {
-        let newest = "SELECT * FROM backup WHERE offsite >= ? ORDER BY made_at DESC LIMIT 1";
-        let mut found = [None, None];
-        for (least, found) in found.iter_mut().enumerate() {
-            let row = sqlx::query(newest).bind(sql(least as u64));
-            let Some(row) = row.fetch_optional(self.readers()).await? else { continue };
-            *found = Some(BackupFacts {
-                made_at: moment(&row, "made_at")?.unwrap_or(UnixMs(0)),
-                place: row.try_get("place")?,
-                offsite: row.try_get::<i64, _>("offsite")? != 0,
-                entries: number(&row, "entries")?,
-            });
-        }
-        let [any, offsite] = found;
-        Ok((any, offsite))
     }
 }
 
