@@ -92,18 +92,21 @@ impl Store {
     }
 }
 
-/// Begins another life of the database.
-pub(super) async fn begin(
+/// Begins a life of the database: the first one, or the next.
+async fn begin(
     conn: &mut SqliteConnection,
     keys: &HqKeys,
     world: &World,
 ) -> Result<Life, StoreError> {
     let life = Life::draw(world);
-    sqlx::query("UPDATE meta SET predecessor = epoch, epoch = ?, journal = ?")
-        .bind(life.epoch.0.cast_signed())
-        .bind(sql_id(life.journal))
-        .execute(&mut *conn)
-        .await?;
+    sqlx::query(
+        "INSERT INTO meta (one, epoch, journal) VALUES (1, ?, ?) ON CONFLICT (one) DO UPDATE
+         SET predecessor = meta.epoch, epoch = excluded.epoch, journal = excluded.journal",
+    )
+    .bind(life.epoch.0.cast_signed())
+    .bind(sql_id(life.journal))
+    .execute(&mut *conn)
+    .await?;
     own::begin(conn, life.journal, keys, world).await?;
     Ok(life)
 }
@@ -119,7 +122,7 @@ pub(super) async fn opened(
     let mut tx = writer.begin_with("BEGIN IMMEDIATE").await?;
     let mut now = match open::life(&mut tx).await? {
         Some(life) => life,
-        None => first(&mut tx, keys, world).await?,
+        None => begin(&mut tx, keys, world).await?,
     };
     if beside.enter(&mut tx, (now.epoch, now.journal)).await? {
         let was = now.epoch;
@@ -129,19 +132,4 @@ pub(super) async fn opened(
     beside.keep(&mut tx, (now.epoch, now.journal)).await?;
     tx.commit().await?;
     Ok(now)
-}
-
-async fn first(
-    conn: &mut SqliteConnection,
-    keys: &HqKeys,
-    world: &World,
-) -> Result<Life, StoreError> {
-    let life = Life::draw(world);
-    sqlx::query("INSERT INTO meta (one, epoch, journal) VALUES (1, ?, ?)")
-        .bind(life.epoch.0.cast_signed())
-        .bind(sql_id(life.journal))
-        .execute(&mut *conn)
-        .await?;
-    own::begin(conn, life.journal, keys, world).await?;
-    Ok(life)
 }
