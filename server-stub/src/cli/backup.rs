@@ -1,6 +1,6 @@
 //! `backup`: a copy of everything that this HQ needs to be made again.
 
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, DirBuilder};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
@@ -11,7 +11,7 @@ use wasl_protocol::id::{JournalId, Position};
 
 use crate::console::{End, NewBackup};
 use crate::registry::KEYS_FILE;
-use crate::seam::write_new;
+use crate::seam::{sync_folder, write_new};
 use crate::settings;
 use crate::store::{CopyFacts, DATABASE};
 
@@ -21,7 +21,7 @@ use super::failure::{AGAIN, Failure};
 use super::table::facts;
 
 /// The name of a folder that is not finished ends so.
-const UNFINISHED: &str = ".part";
+const UNFINISHED: &str = "part";
 
 /// `backup --json`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -52,7 +52,7 @@ pub(super) async fn backup(asker: &Asker, options: &BackupOptions) -> Result<(),
     let store = asker.database().await?;
     let made_at = Timestamp::from_millisecond(asker.now().0).unwrap_or_default();
     let place = options.to.join(made_at.strftime("wasl-hq-%Y%m%dT%H%M%S%.3fZ").to_string());
-    let part = place.with_added_extension(&UNFINISHED[1..]);
+    let part = place.with_added_extension(UNFINISHED);
     let failed = |path: &Path, e: &std::io::Error| {
         Failure::io(path, e).help("the user that runs HQ has to be able to write there")
     };
@@ -68,9 +68,7 @@ pub(super) async fn backup(asker: &Asker, options: &BackupOptions) -> Result<(),
         let bytes = fs::read(&from).map_err(|e| Failure::io(&from, &e))?;
         write_new(&part.join(name), &bytes).map_err(|e| failed(&part, &e))?;
     }
-    fs::rename(&part, &place)
-        .and_then(|()| File::open(&options.to)?.sync_all())
-        .map_err(|e| failed(&place, &e))?;
+    fs::rename(&part, &place).and_then(|()| sync_folder(&place)).map_err(|e| failed(&place, &e))?;
     tell(asker, &place, options.offsite, &copied).await?;
     let document = BackupDocument {
         schema: "wasl-hq.backup/1".to_owned(),

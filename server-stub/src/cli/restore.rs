@@ -10,7 +10,7 @@ use wasl_protocol::id::EpochId;
 
 use crate::daemon;
 use crate::registry::{HqKeys, KEYS_FILE, RegistryError};
-use crate::seam::{World, write_new};
+use crate::seam::{World, sync_folder, write_new};
 use crate::settings;
 use crate::store::{DATABASE, Store, check_copy};
 
@@ -114,9 +114,7 @@ fn put(from: &Path, database: &Path, world: &World) -> io::Result<Option<PathBuf
         }
     }
     fs::rename(&incoming, database)?;
-    if let Some(folder) = database.parent() {
-        File::open(folder)?.sync_all()?;
-    }
+    sync_folder(database)?;
     Ok(moved)
 }
 

@@ -10,7 +10,7 @@ use std::time::{Instant, SystemTime};
 
 use wasl_protocol::units::{MonoMs, UnixMs};
 
-pub use file::write_new;
+pub use file::{replace, sync_folder, write_new};
 
 /// What time it is.
 pub trait Clock: Send + Sync {

@@ -6,7 +6,6 @@ use wasl_protocol::news::{Says, SignedNews};
 use wasl_protocol::record::{RecordState, Value};
 
 use super::append::AppendError;
-use super::held;
 use super::open::{Store, StoreError};
 
 impl Store {
@@ -39,13 +38,7 @@ impl Store {
         if adopted == 0 {
             return Ok(0);
         }
-        self.finish(pen, &mut tx).await?;
-        let folded = fold.finish();
-        let writer = (&OfficeId::hq(), self.journal());
-        let elsewhere = self.save(&mut tx, writer, &folded, None).await?;
-        tx.commit().await?;
-        held::alarm(&folded);
-        self.tell(elsewhere);
+        self.commit_own(tx, pen, fold).await?;
         tracing::warn!(%office, entries = adopted, "states that HQ had lost were given back");
         Ok(adopted)
     }

@@ -66,11 +66,10 @@ impl Store {
         if known.as_ref().is_some_and(|k| k.office != office.id) {
             return Err(AppendError::Fault("a journal of another office".to_owned()));
         }
-        let stable = known.as_ref().and_then(|k| k.stable);
         let have = known.as_ref().map_or_else(|| Position::start(journal), |k| k.at);
         if after.seq > have.seq {
-            let held = held::count(&mut conn, &office.id).await?;
-            return Ok(Appended { stored: have, stable, held });
+            drop(conn);
+            return self.standing(office, journal).await;
         }
         let key = match known {
             Some(_) => Some(self.data_key(&mut conn, journal).await?),
@@ -84,7 +83,7 @@ impl Store {
         agrees(&mut conn, journal, opened.common).await?;
         drop(conn);
         if opened.items.is_empty() {
-            return self.standing(office, have, stable).await;
+            return self.standing(office, journal).await;
         }
         self.commit(office, journal, (known.as_ref(), have, last), opened).await
     }
@@ -102,8 +101,8 @@ impl Store {
             return Err(AppendError::Fault("the office is revoked".to_owned()));
         }
         if known.is_none() {
-            if let Some(now) = journals::known(&mut tx, journal).await? {
-                return self.standing(office, now.at, now.stable).await;
+            if journals::known(&mut tx, journal).await?.is_some() {
+                return self.standing(office, journal).await;
             }
             if let Some(Says::Genesis(genesis)) = opened.items.first().map(|i| &i.says) {
                 self.admit(&mut tx, office, journal, genesis).await?;
@@ -111,9 +110,7 @@ impl Store {
         }
         if !journals::advance(&mut tx, journal, have, last).await? {
             // Another connection of the same office was faster: the answer says where HQ stands.
-            let now = journals::known(&mut tx, journal).await?;
-            let (at, stable) = now.map_or((have, None), |k| (k.at, k.stable));
-            return self.standing(office, at, stable).await;
+            return self.standing(office, journal).await;
         }
         let frame = |item: &read::Item| (item.at, &opened.frames[item.frame.clone()]);
         let frames: Vec<_> = opened.items.iter().map(frame).collect();
@@ -186,14 +183,13 @@ impl Store {
         Ok(fold.finish())
     }
 
-    async fn standing(
-        &self,
-        office: &Office,
-        stored: Position,
-        stable: Option<Position>,
-    ) -> Result<Appended, AppendError> {
+    /// What HQ has of a journal of the office, as it is committed.
+    async fn standing(&self, office: &Office, journal: JournalId) -> Result<Appended, AppendError> {
         let mut conn = self.readers().acquire().await?;
-        Ok(Appended { stored, stable, held: held::count(&mut conn, &office.id).await? })
+        let known = journals::known(&mut conn, journal).await?;
+        let held = held::count(&mut conn, &office.id).await?;
+        let stored = known.as_ref().map_or_else(|| Position::start(journal), |k| k.at);
+        Ok(Appended { stored, stable: known.and_then(|k| k.stable), held })
     }
 }
 

@@ -12,6 +12,7 @@ use wasl_protocol::id::{EpochId, JournalId, Position};
 use super::columns::{number, sql, sql_id};
 use super::journals::{self, Verified};
 use super::open::{self, Store, StoreError};
+use crate::seam::sync_folder;
 
 /// What a copy holds: every chain in it was walked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -133,7 +134,7 @@ async fn make_stable(
 /// The file and its name are on disk.
 fn sync(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()?;
-    path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+    sync_folder(path)
 }
 
 fn invalid(why: &'static str) -> StoreError {

@@ -6,10 +6,8 @@
 //! entered again at the next open.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -22,9 +20,10 @@ use wasl_protocol::units::Seq;
 
 use super::journals;
 use super::open::StoreError;
+use crate::seam::replace;
 
-/// Its name is the database's, and this.
-const ENDING: &str = ".beside";
+/// Its name is the database's, with this behind it.
+const ENDING: &str = "beside";
 
 /// What the file says.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,16 +60,14 @@ struct KeptKeys {
 /// The file.
 pub(super) struct Beside {
     path: PathBuf,
-    /// What it says, as far as this process wrote it.
+    /// What it says, as far as this process has read or written it.
     kept: Mutex<Option<Kept>>,
 }
 
 impl Beside {
     /// The file beside this database.
     pub fn of(database: &Path) -> Self {
-        let mut name = OsString::from(database);
-        name.push(ENDING);
-        Self { path: name.into(), kept: Mutex::default() }
+        Self { path: database.with_added_extension(ENDING), kept: Mutex::default() }
     }
 
     /// Has it say what this transaction, which writes in this life of the database, is about to
@@ -104,7 +101,9 @@ impl Beside {
                 enter(conn, id, office).await?;
             }
         }
-        Ok(kept.epoch != now.epoch || kept.journal != now.journal || kept.seq > now.seq)
+        let put_back = kept.epoch != now.epoch || kept.journal != now.journal || kept.seq > now.seq;
+        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(kept);
+        Ok(put_back)
     }
 
     fn load(&self) -> io::Result<Option<Kept>> {
@@ -189,15 +188,4 @@ async fn enter(
         .execute(conn)
         .await?;
     Ok(())
-}
-
-/// Replaces the file, durable.
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let aside = path.with_added_extension("new");
-    let mut options = OpenOptions::new();
-    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&aside)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&aside, path)?;
-    path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
 }

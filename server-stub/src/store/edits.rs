@@ -9,8 +9,8 @@ use wasl_protocol::record::{
 };
 
 use super::fold::Fold;
+use super::offices;
 use super::open::{Store, StoreError};
-use super::{held, offices};
 
 /// An edit of HQ's that is not made. Nothing is written then.
 #[derive(Debug, thiserror::Error)]
@@ -95,13 +95,7 @@ impl Store {
         let seen = fold.state(record).map(|state| state.seen.clone()).unwrap_or_default();
         let mut pen = self.pen(&mut tx).await?;
         fold.take(pen.edit(edit, seen));
-        self.finish(pen, &mut tx).await?;
-        let folded = fold.finish();
-        let writer = (&OfficeId::hq(), self.journal());
-        let elsewhere = self.save(&mut tx, writer, &folded, None).await?;
-        tx.commit().await.map_err(StoreError::from)?;
-        held::alarm(&folded);
-        self.tell(elsewhere);
+        let folded = self.commit_own(tx, pen, fold).await?;
         let state = folded.records.into_iter().find(|(id, _)| *id == record);
         Ok(state.ok_or(EditError::Unknown)?.1.state)
     }

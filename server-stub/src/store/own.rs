@@ -5,7 +5,7 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use sqlx::SqliteConnection;
+use sqlx::{Sqlite, SqliteConnection, Transaction};
 use wasl_protocol::codec;
 use wasl_protocol::entry::{Decision, Edit, Genesis, Log};
 use wasl_protocol::frame::{Kind, Sealed};
@@ -18,9 +18,10 @@ use wasl_protocol::record::VersionVector;
 use crate::registry::HqKeys;
 use crate::seam::{Entropy, World};
 
-use super::journals;
+use super::fold::{Fold, Folded};
 use super::open::{Store, StoreError};
 use super::touched::Placed;
+use super::{held, journals};
 
 thread_local! {
     /// Costly to make: one for each thread that writes entries.
@@ -72,6 +73,23 @@ impl Store {
 }
 
 impl Store {
+    /// Stores what was written and what it changed, commits both, and tells whom it concerns.
+    pub(super) async fn commit_own(
+        &self,
+        mut tx: Transaction<'static, Sqlite>,
+        pen: Pen,
+        fold: Fold,
+    ) -> Result<Folded, StoreError> {
+        self.finish(pen, &mut tx).await?;
+        let folded = fold.finish();
+        let writer = (&OfficeId::hq(), self.journal());
+        let elsewhere = self.save(&mut tx, writer, &folded, None).await?;
+        tx.commit().await?;
+        held::alarm(&folded);
+        self.tell(elsewhere);
+        Ok(folded)
+    }
+
     /// Stores what was written.
     pub(super) async fn finish(
         &self,
