@@ -75,6 +75,16 @@ pub(super) fn plain(
     frame.open(log, key, unpacker).ok()
 }
 
+/// The news in a frame of an inbox, as it was signed; none if it does not open.
+pub(super) fn news(
+    frame: &Frame<'_>,
+    log: JournalId,
+    key: &DataKey,
+    unpacker: &mut Unpacker,
+) -> Option<SignedNews> {
+    codec::decode(&plain(frame, log, key, unpacker)?).ok()
+}
+
 /// Opens the entry at one step of a walk through `log`.
 pub(super) fn open(
     step: &Step<'_>,
@@ -98,8 +108,8 @@ pub(super) fn open(
                     groups: edit.groups.into_keys().collect(),
                 })
             }),
-        Kind::NEWS => plain(&step.frame, log, key, unpacker)
-            .and_then(|plain| codec::decode::<SignedNews>(&plain).ok()?.trusted().ok())
+        Kind::NEWS => news(&step.frame, log, key, unpacker)
+            .and_then(|signed| signed.trusted().ok())
             .map(|news| Item::of_news(seq, news)),
         Kind::CURSOR => plain(&step.frame, log, key, unpacker)
             .and_then(|plain| codec::decode(&plain).ok())

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 
 use wasl_protocol::frame::Kind;
 use wasl_protocol::id::{Dot, EpochId, RecordId};
-use wasl_protocol::news::{Says, SignedNews, What};
+use wasl_protocol::limits;
+use wasl_protocol::news::{News, Says, What};
 use wasl_protocol::pack::Unpacker;
 use wasl_protocol::record::{Act, Counts, Origin, RecordState, Value};
 use wasl_protocol::units::Seq;
-use wasl_protocol::{codec, limits};
 
 use super::EngineError;
 use super::handle::Signed;
@@ -74,9 +74,7 @@ impl Store {
         }
         Ok(acts.into_values().collect())
     }
-}
 
-impl Store {
     /// States behind the entry `after` of the inbox that HQ signed in other lives than `besides`:
     /// some [`limits::STATES_BYTES`].
     pub(super) fn signed(&self, besides: EpochId, after: Seq) -> Result<Signed, EngineError> {
@@ -85,14 +83,15 @@ impl Store {
         for segment in log.segment_of(after)..log.segments() {
             let loaded = log.load(segment)?;
             for step in loaded.walk().filter(|step| step.after.seq > after) {
-                let news = (step.frame.kind == Kind::NEWS).then(|| {
-                    let plain = item::plain(&step.frame, log.id(), key, &mut unpacker)?;
-                    let signed: SignedNews = codec::decode(&plain).ok()?;
-                    let news = signed.trusted().ok()?;
-                    let state = matches!(news.says, Says::State(_)) && news.epoch != besides;
-                    state.then_some(signed)
-                });
-                let Some(signed) = news.flatten() else { continue };
+                if step.frame.kind != Kind::NEWS {
+                    continue;
+                }
+                let signed = item::news(&step.frame, log.id(), key, &mut unpacker);
+                let theirs =
+                    |news: News| matches!(news.says, Says::State(_)) && news.epoch != besides;
+                let Some(signed) = signed.filter(|s| s.trusted().is_ok_and(theirs)) else {
+                    continue;
+                };
                 bytes += signed.size_bytes();
                 states.push(signed);
                 if bytes >= limits::STATES_BYTES {

@@ -5,13 +5,12 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::path::Path;
 
-use wasl_protocol::codec;
 use wasl_protocol::edition::Step;
 use wasl_protocol::entry::{Edit, Log as Purpose};
 use wasl_protocol::frame::{Frame, Kind};
 use wasl_protocol::id::{Dot, GroupName, OfficeId, Position};
 use wasl_protocol::keys::DataKey;
-use wasl_protocol::news::{Says, SignedNews};
+use wasl_protocol::news::Says;
 use wasl_protocol::pack::Unpacker;
 use wasl_protocol::record::{RecordState, Value, VersionVector};
 use wasl_protocol::units::{Seq, UnixMs};
@@ -170,8 +169,7 @@ impl Logs {
         let Some((bytes, _)) = self.inbox.entry(seq)? else { return Ok(None) };
         let (id, key) = (self.inbox.id(), &self.inbox_key);
         let frame = Frame::parse(&bytes).ok();
-        let plain = frame.and_then(|f| item::plain(&f, id, key, &mut Unpacker::new()));
-        let signed: Option<SignedNews> = plain.and_then(|plain| codec::decode(&plain).ok());
+        let signed = frame.and_then(|f| item::news(&f, id, key, &mut Unpacker::new()));
         let says = signed.and_then(|signed| signed.trusted().ok()).map(|news| news.says);
         Ok(if let Some(Says::State(state)) = says { Some(state) } else { None })
     }
