@@ -58,6 +58,7 @@ fn messages() -> Seeds {
         "level",
         "edition",
         "abort",
+        "returned",
     ];
     let mut all: Seeds = names.map(|name| (name.to_owned(), golden(name))).to_vec();
     all.push(("all".to_owned(), names.map(golden).concat()));
