@@ -111,10 +111,8 @@ pub(super) fn transport() -> TransportConfig {
 }
 
 /// After so long without a word of the other side's QUIC, the connection is dead, in milliseconds:
-/// not long after the answer to a [`KEEP_ALIVE`] is overdue.
-///
-/// It also ends what QUIC cannot: after a NAT gave us another port, a lost `PATH_CHALLENGE` can leave
-/// quinn 0.11 waiting for ever for room in a window of the smallest size.
+/// not long after the answer to a [`KEEP_ALIVE`] is overdue. While an answer is owed, silence ends it
+/// much sooner.
 const IDLE_MS: u32 = 30_000;
 
 /// So often a word goes out, so that no NAT on the way forgets us (RFC 4787 asks them for 2 min,

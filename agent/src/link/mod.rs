@@ -10,6 +10,7 @@ mod join; // the one conversation of a stranger
 mod stream; // messages onto and off streams
 pub mod driver; // one session, sans I/O
 mod pump; // drives it over QUIC
+mod silence; // when a connection is given up
 mod board; // tells the others how it is
 mod pace; // how long to wait
 

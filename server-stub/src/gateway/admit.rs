@@ -10,7 +10,7 @@ use wasl_protocol::wire::{Bye, ByeCode};
 
 use super::GatewayConfig;
 use super::crowd::Arrival;
-use super::sessions::{Seat, close};
+use super::sessions::{Seat, SessionFacts, close};
 use super::{identity, join, limits, pump};
 use crate::store::Office;
 
@@ -52,7 +52,14 @@ async fn recognise(
     let now = config.world.clock.unix();
     let office = known(config, key).await?;
     let busy = Bye { code: ByeCode::Busy, retry_after_ms: limits::BUSY_MS };
-    let seat = config.sessions.sit(&office.id, connection, now).ok_or(busy)?;
+    let facts = SessionFacts {
+        office: office.id.clone(),
+        address: connection.remote_address(),
+        since: now,
+        last_seen: now,
+        rtt: connection.rtt(),
+    };
+    let seat = config.sessions.sit(facts).ok_or(busy)?;
     // Asked again, now that a revocation would find the session in the table.
     let office = known(config, key).await?;
     Ok((office, seat))

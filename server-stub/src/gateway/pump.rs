@@ -50,7 +50,10 @@ pub(super) async fn serve(
         seat,
     };
     let office = pump.office.clone();
-    let bye = pump.talk().await;
+    let bye = tokio::select! {
+        bye = pump.talk() => bye,
+        code = seat.told_to_end() => Bye::now(code),
+    };
     // Before the streams end: the office is to hear why, and not that a stream broke.
     close(connection, bye);
     // An append that is under way has the database's only writer, and nobody drives it any more.
@@ -139,7 +142,8 @@ impl Pump<'_> {
             () = tokio::time::sleep(nap) => Event::Tick,
         };
         if let Event::Message(_) = event {
-            self.seat.seen(self.config.world.clock.unix());
+            let Self { config, connection, seat, .. } = self;
+            seat.seen(config.world.clock.unix(), connection.remote_address(), connection.rtt());
         }
         Ok(Some(event))
     }

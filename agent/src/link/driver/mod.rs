@@ -214,6 +214,11 @@ impl Driver {
         self.lived
     }
 
+    /// Does HQ owe an answer?
+    pub fn is_owed(&self) -> bool {
+        self.machine.is_owed()
+    }
+
     /// Is there room for one more message of HQ's? Level is told after what it tells of: while
     /// states wait, the answers may.
     pub fn has_room(&self, waiting: Waiting) -> bool {

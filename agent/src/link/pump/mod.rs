@@ -21,6 +21,7 @@ use super::driver::{
     Driver, Effect, Event, Next, Rates, Terms, Waiting, check_news, farewell, greeting, report,
 };
 use super::failure::Failure;
+use super::silence::{LOOK_MS, Silence};
 use super::stream::{Inbox, Outbox, next_of};
 use super::{LinkConfig, changed};
 use crate::config::InForce;
@@ -54,6 +55,7 @@ pub(super) struct Pump<'a> {
     storing: Option<BoxFuture<'static, Result<Cursor, Failure>>>,
     /// What the connection had carried when it was last told.
     carried: Traffic,
+    silence: Silence,
 }
 
 impl<'a> Pump<'a> {
@@ -87,6 +89,7 @@ impl<'a> Pump<'a> {
             reading: None,
             storing: None,
             carried: Traffic::default(),
+            silence: Silence::default(),
             config,
             board,
             kicks,
@@ -112,6 +115,7 @@ impl<'a> Pump<'a> {
             match self.driver.poll(self.now(), self.waiting()) {
                 Next::Do(effect) => self.carry_out(effect).await?,
                 Next::End(failure) => return Err(failure),
+                Next::Sleep(_) if self.is_silent() => return Err(Failure::Timeout),
                 Next::Sleep(until) => {
                     if let Some(event) = self.event(until).await? {
                         self.driver.take(self.now(), event)?;
@@ -125,6 +129,16 @@ impl<'a> Pump<'a> {
         self.config.world.clock.mono()
     }
 
+    /// Is an answer owed, and does nothing come back at all?
+    fn is_silent(&mut self) -> bool {
+        if !self.driver.is_owed() {
+            return false;
+        }
+        let stats = self.connection.stats();
+        let (sent, received) = (stats.udp_tx.datagrams, stats.udp_rx.datagrams);
+        self.silence.judge(self.now(), sent, received, stats.path.rtt)
+    }
+
     fn waiting(&self) -> Waiting {
         Waiting { control: self.control.waiting(), entries: self.entries.waiting() }
     }
@@ -132,7 +146,8 @@ impl<'a> Pump<'a> {
     /// Waits for whatever comes first; none if it is nothing that the driver has to know. What was
     /// read goes first: an Ack of it must come later.
     async fn event(&mut self, until: MonoMs) -> Result<Option<Event>, Failure> {
-        let nap = Duration::from_millis(until.since_ms(self.now()).min(LONGEST_NAP_MS));
+        let longest = if self.driver.is_owed() { LOOK_MS } else { LONGEST_NAP_MS };
+        let nap = Duration::from_millis(until.since_ms(self.now()).min(longest));
         let room = self.driver.has_room(self.waiting());
         let event = tokio::select! {
             biased;

@@ -110,6 +110,11 @@ impl OfficeSession {
         }
     }
 
+    /// Does HQ owe an answer?
+    pub fn is_owed(&self) -> bool {
+        self.owed_since.is_some()
+    }
+
     /// Sends a heartbeat this often from now on.
     pub fn beat_every(&mut self, heartbeat_ms: u64) {
         self.heartbeat_ms = heartbeat_ms.clamp(1, HEARTBEAT_MAX_MS);
