@@ -6,6 +6,7 @@ use super::owner::become_owner;
 use super::{Failure, Place};
 use crate::daemon::{self, Options};
 use crate::intake::socket_path;
+use crate::seam::keep_little;
 use crate::settings::{Local, loopback};
 
 /// How to run.
@@ -18,6 +19,7 @@ pub struct Args {
 
 /// Runs the daemon until it is told to stop.
 pub fn run(place: &Place, args: &Args) -> Result<(), Failure> {
+    keep_little();
     // Before anything else: nothing works without the socket.
     socket_path(&place.data_dir)?;
     become_owner(place, false)?;

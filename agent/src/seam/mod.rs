@@ -15,7 +15,7 @@ pub use clock::{Clock, SystemClock};
 pub use disk::{Disk, DiskFile, RealDisk, lacks_descriptors, read_whole, replace};
 pub use entropy::{Entropy, SystemEntropy};
 pub use lock::{DirLock, LockError};
-pub use memory::give_back;
+pub use memory::{give_back, keep_little};
 
 /// Clock, entropy and disk in one bundle. Cheap to clone.
 #[derive(Clone)]
