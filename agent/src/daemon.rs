@@ -162,6 +162,10 @@ fn tell(notice: Notice) {
         Notice::Restored(Restored { log, first, last }) => {
             eprintln!("entries {first} to {last} of the {} came back from the mirror", name(log));
         }
+        Notice::Reborn { journal, common } => eprintln!(
+            "this disk was restored or cloned: behind entry {common}, which headquarters has too, \
+             its journal goes on as {journal}; nothing is lost"
+        ),
         Notice::ViewRebuild { doubt, aside } => {
             let aside = aside
                 .map_or(String::new(), |to| format!("; the old one is kept in {}", to.display()));

@@ -128,7 +128,7 @@ impl District {
         here
     }
 
-    /// Both chains verify and end at the same position.
+    /// All chains verify, and the newest ends at the same position.
     fn same_journal(&self, office: &Office) {
         let verified = office.at.call(&["journal", "verify", "--json"]).unwrap();
         self.hq.at.call(&["journal", "verify", &office.id]).unwrap();
@@ -138,10 +138,11 @@ impl District {
         let hq = self.hq.at.get(&format!("/v1/offices/{}", office.id)).unwrap();
         let there = hq["journals"].as_array().unwrap();
         assert_eq!(here.len(), there.len());
-        for (here, there) in here.iter().zip(there) {
-            let here = [&here["journal"], &here["entries"], &here["head"]];
-            assert_eq!(here, [&there["journal"], &there["seq"], &there["head"]]);
-        }
+        let newest = &office.at.status().unwrap()["sync"]["journal"];
+        let here = here.iter().find(|log| log["journal"] == *newest).expect("it is there");
+        let there = there.iter().find(|log| log["journal"] == *newest).expect("HQ has it");
+        let here = [&here["entries"], &here["head"]];
+        assert_eq!(here, [&there["seq"], &there["head"]]);
     }
 
     /// Nothing personal can be read in whatever this district has said of itself. Every district

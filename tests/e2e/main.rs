@@ -28,6 +28,7 @@ mod receipt; // what a citizen takes home
 mod resources; // no room, no inodes, no descriptors, and far too much to send
 mod rot; // bits that flipped, tails cut off, files that are gone
 mod schemas; // what --json prints
+mod reborn; // an old copy of an office's disk
 mod releases; // what earlier releases wrote, and what later ones will
 mod two_hands; // the same record edited at several ends of cut links
 mod whole; // the main job, end to end

@@ -36,8 +36,11 @@ impl Archive {
 
     /// How many entries of the journal are not known to be in a copy declared off-site.
     pub fn unstable(&self) -> u64 {
-        let stable = self.receipts.stable().map_or(0, |stable| stable.seq.0);
-        self.store.logs.journal.head().seq.0.saturating_sub(stable)
+        let logs = &self.store.logs;
+        match self.receipts.stable() {
+            Some(stable) => logs.journal.head().seq - stable.seq,
+            None => logs.ends().map(|(_, end)| end.seq.0).sum(),
+        }
     }
 
     /// Where the config steps in the journal leave the office.

@@ -1,10 +1,11 @@
 //! Where the two logs of a data dir lie, and their birth.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
 use wasl_protocol::entry::{Genesis, Log as Purpose};
-use wasl_protocol::id::JournalId;
+use wasl_protocol::id::{JournalId, Position};
 use wasl_protocol::join::Joined;
 use wasl_protocol::keys::DataKey;
 
@@ -93,7 +94,7 @@ pub(super) fn renew_inbox(world: &World, dir: &Path) -> Result<Option<Renewed>, 
         [] => None,
         _ => return Ok(None),
     };
-    let id = journal::only_log_in(&**disk, &journals(dir))?;
+    let id = newest(world, dir)?;
     let mut journal = Log::open_read(disk, &journals(dir), Purpose::Journal, id)?;
     let readers = journal.genesis()?;
     let aside = old.map(|old| set_aside(&**disk, &folder, old)).transpose();
@@ -123,8 +124,52 @@ fn set_aside(disk: &dyn Disk, folder: &Path, old: JournalId) -> io::Result<PathB
     Ok(aside)
 }
 
-/// Both logs' ids, journal first.
-pub(super) fn ids(world: &World, dir: &Path) -> Result<(JournalId, JournalId), JournalError> {
-    let journal = journal::only_log_in(&*world.disk, &journals(dir))?;
-    Ok((journal, journal::only_log_in(&*world.disk, &inboxes(dir))?))
+/// Which logs an office has.
+pub(super) struct Ids {
+    /// The journals before the newest, oldest first, each with where the next goes on from it.
+    pub(super) older: Vec<(JournalId, Position)>,
+    /// The newest journal, which is written.
+    pub(super) journal: JournalId,
+    pub(super) inbox: JournalId,
+}
+
+/// The logs of a data dir.
+pub(super) fn ids(world: &World, dir: &Path) -> Result<Ids, JournalError> {
+    let (older, journal) = chain(world, dir)?;
+    Ok(Ids { older, journal, inbox: journal::only_log_in(&*world.disk, &inboxes(dir))? })
+}
+
+/// The newest journal of a data dir.
+pub(super) fn newest(world: &World, dir: &Path) -> Result<JournalId, JournalError> {
+    Ok(chain(world, dir)?.1)
+}
+
+/// The journals of a data dir: each but the first goes on from the one before it.
+fn chain(
+    world: &World,
+    dir: &Path,
+) -> Result<(Vec<(JournalId, Position)>, JournalId), JournalError> {
+    let (disk, folder) = (&world.disk, journals(dir));
+    let found = journal::logs_in(&**disk, &folder)?;
+    if let [only] = found[..] {
+        return Ok((Vec::new(), only));
+    }
+    let odd = JournalError::Count { path: folder.clone(), found: found.len() };
+    let mut after = BTreeMap::new();
+    for id in found {
+        let mut log = Log::open_read(disk, &folder, Purpose::Journal, id)?;
+        after.insert(id, log.genesis()?.after);
+    }
+    let followed: BTreeSet<_> = after.values().flatten().map(|(before, _)| *before).collect();
+    let mut ends = after.keys().copied().filter(|id| !followed.contains(id));
+    let (Some(newest), None) = (ends.next(), ends.next()) else { return Err(odd) };
+    let (mut older, mut at) = (Vec::new(), newest);
+    // The first may itself go on from one that another machine had.
+    while let Some((before, end)) = after.remove(&at).flatten().filter(|b| after.contains_key(&b.0))
+    {
+        older.push((before, end));
+        at = before;
+    }
+    older.reverse();
+    if after.is_empty() { Ok((older, newest)) } else { Err(odd) }
 }

@@ -1,12 +1,12 @@
 //! How one entry changes the view. The same live and in replay: the inbox first, then the journal,
 //! gives what turn after turn has given.
 
-use wasl_protocol::id::{Dot, JournalId, OfficeId, RecordId, Tag};
+use wasl_protocol::id::{Dot, OfficeId, RecordId, Tag};
 use wasl_protocol::record::{Applied, Origin, RecordState};
 use wasl_protocol::units::Seq;
 
 use super::item::{Item, OwnEdit};
-use super::replica::Logs;
+use super::replica::{Logs, Ours};
 use super::rows::{Counted, Rows};
 use crate::view::{Place, Row, ViewError};
 
@@ -27,7 +27,7 @@ pub(super) enum Undecided {
 pub(super) fn fold(
     rows: &mut Rows,
     office: &OfficeId,
-    ours: JournalId,
+    ours: &Ours,
     item: Item,
 ) -> Result<Option<Undecided>, ViewError> {
     match item {
@@ -35,7 +35,7 @@ pub(super) fn fold(
         Item::State { seq, state } => return merge(rows, ours, seq, &state),
         Item::Withdrawn(record) => withdraw(rows, office, record)?,
         Item::Fate { seq, fate } => {
-            let undecided = (fate.dot.journal == ours).then_some(Undecided::Fate(fate.dot));
+            let undecided = ours.holds(fate.dot).then_some(Undecided::Fate(fate.dot));
             rows.notes.fate(seq, *fate, None);
             return Ok(undecided);
         }
@@ -53,7 +53,11 @@ pub(super) fn fold(
     Ok(None)
 }
 
-fn edit(rows: &mut Rows, office: &OfficeId, own: OwnEdit) -> Result<Option<Undecided>, ViewError> {
+fn edit(
+    rows: &mut Rows,
+    office: &OfficeId,
+    mut own: OwnEdit,
+) -> Result<Option<Undecided>, ViewError> {
     let known = rows.get(own.record)?;
     let before = known.as_ref().map_or(Counted::default(), Counted::of);
     let mut row = match (known, &own.opening) {
@@ -68,34 +72,47 @@ fn edit(rows: &mut Rows, office: &OfficeId, own: OwnEdit) -> Result<Option<Undec
             return Ok(None);
         }
     };
-    if let (Some(arrival), None) = (own.arrival, row.opened) {
-        row.opened = Some(own.dot.seq);
+    if row.opened.is_none()
+        && let Some(arrival) = own.arrival.take()
+    {
+        row.opened = Some(own.dot);
         rows.notes.arrived(arrival);
     }
-    let place = Place { tag: own.tag, inbox: None };
-    let groups = own.groups.into_iter().map(|group| (group, place));
-    let posted = own.opening.map(|opening| opening.posted);
-    if let Applied::WaitsFor(dot) = row.state.apply(own.dot, &own.context, posted, groups) {
-        tracing::error!(entry = %own.dot, waits_for = %dot, "an edit is held");
+    // One behind another: what is folded counts as seen, with all before it.
+    let waits = rows.held.contains_key(&own.record);
+    if let Some(own) = if waits { Some(own) } else { apply(&mut row, own) } {
+        rows.held.entry(own.record).or_default().push(own);
     }
     Ok(put(rows, row, before))
 }
 
+/// Applies an edit of ours; gives it back if it has seen what the row has not: the inbox lost it.
+fn apply(row: &mut Row, own: OwnEdit) -> Option<OwnEdit> {
+    let place = Place { tag: own.tag, inbox: None };
+    let groups = own.groups.iter().map(|group| (group.clone(), place));
+    let posted = own.opening.as_ref().map(|opening| opening.posted);
+    let Applied::WaitsFor(dot) = row.state.apply(own.dot, &own.context, posted, groups) else {
+        return None;
+    };
+    tracing::warn!(entry = %own.dot, waits_for = %dot, "an edit waits for news that was lost");
+    Some(own)
+}
+
 fn merge(
     rows: &mut Rows,
-    ours: JournalId,
+    ours: &Ours,
     seq: Seq,
     state: &RecordState<Tag>,
 ) -> Result<Option<Undecided>, ViewError> {
     let theirs =
-        state.map(|_, dot, tag| Place { tag: *tag, inbox: (dot.journal != ours).then_some(seq) });
+        state.map(|_, dot, tag| Place { tag: *tag, inbox: (!ours.holds(dot)).then_some(seq) });
     let record = state.origin.id();
     rows.notes.read(Some(record));
     let known = rows.get(record)?;
     let before = known.as_ref().map_or(Counted::default(), Counted::of);
     let mut row = known.unwrap_or_else(|| new_row(rows, RecordState::new(state.origin.clone())));
     let mut dots = theirs.groups.values().flat_map(|values| values.keys());
-    if dots.any(|dot| dot.journal != ours && !row.state.seen.covers(*dot)) {
+    if dots.any(|dot| !ours.holds(*dot) && !row.state.seen.covers(*dot)) {
         if row.told.len() >= TOLD {
             row.told.remove(0);
         }
@@ -103,6 +120,12 @@ fn merge(
     }
     row.state.merge(&theirs);
     row.hidden = false;
+    let mut held = rows.held.remove(&record).unwrap_or_default().into_iter();
+    let waits = held.by_ref().find_map(|own| apply(&mut row, own));
+    let held: Vec<_> = waits.into_iter().chain(held).collect();
+    if !held.is_empty() {
+        rows.held.insert(record, held);
+    }
     Ok(put(rows, row, before))
 }
 
@@ -149,7 +172,7 @@ pub(super) fn decide(
         Undecided::Fate(dot) => {
             // Only what is still remembered is worth a look into the journal.
             if rows.notes.fate_of(dot).is_some()
-                && let Some(own) = logs.own_edit(dot.seq)?
+                && let Some(own) = logs.own_edit(dot)?
             {
                 rows.notes.belongs(dot, own.edit.record);
             }

@@ -12,7 +12,7 @@ use wasl_protocol::keys::DataKey;
 use wasl_protocol::news::{SignedNews, What};
 use wasl_protocol::record::{Act, Origin, RecordState, Value, VersionVector};
 use wasl_protocol::units::{Seq, UnixMs};
-use wasl_protocol::wire::{Ack, Standing};
+use wasl_protocol::wire::{Ack, Fetched, Standing};
 
 use super::gauge::SyncTimes;
 use super::input::Input;
@@ -381,7 +381,20 @@ impl Handle {
         self.ask(|answer| Input::Mend { journal, after, frames, answer }).await
     }
 
-    /// Notes that HQ's journal and ours differ after `common`: an alarm, and no more syncing of it.
+    /// Compares HQ's frames of our newest journal with it: see
+    /// [`last_common`](wasl_protocol::rebirth::last_common).
+    pub async fn compare(&self, fetched: Fetched) -> Result<Option<(Position, bool)>, Refused> {
+        self.ask(|answer| Input::Compare { fetched, answer }).await
+    }
+
+    /// Notes that the newest journal and HQ's copy of it part at `common`, and ends the engine: the
+    /// next start seals the journal there, and writes what follows again into a new one.
+    pub async fn diverged(&self, common: Position) -> Result<(), Refused> {
+        self.inputs.send(Input::Diverged { common }).await.map_err(|_| Refused::Stopped)
+    }
+
+    /// Notes that HQ's journal and ours differ, after `common` at the latest: an alarm, and nothing
+    /// of HQ's is folded any more.
     pub async fn forked(&self, common: Seq) -> Result<(), Refused> {
         self.inputs.send(Input::Forked { common }).await.map_err(|_| Refused::Stopped)
     }

@@ -7,7 +7,7 @@ use wasl_protocol::id::{EpochId, JournalId, Position, RecordId};
 use wasl_protocol::news::SignedNews;
 use wasl_protocol::record::{Act, Origin, RecordState, Value};
 use wasl_protocol::units::{Seq, UnixMs};
-use wasl_protocol::wire::{Ack, Standing};
+use wasl_protocol::wire::{Ack, Fetched, Standing};
 
 use super::handle::{
     Change, Enrolled, Found, HeldEntry, Listed, Opened, Prepared, Refused, Run, Signed,
@@ -39,6 +39,13 @@ pub enum Input {
     Acked {
         ack: Ack,
         at: UnixMs,
+    },
+    Compare {
+        fetched: Fetched,
+        answer: oneshot::Sender<Option<(Position, bool)>>,
+    },
+    Diverged {
+        common: Position,
     },
     Forked {
         common: Seq,

@@ -11,13 +11,15 @@ use tokio::time;
 use wasl_protocol::entry::Log as Purpose;
 use wasl_protocol::id::{JournalId, Position};
 use wasl_protocol::keys::VerifyKey;
+use wasl_protocol::units::Seq;
 
 use super::EngineError;
 use super::answers::refuse;
-use super::birth::{Renewed, damage_mark, ids, renew_inbox, view_dir};
+use super::birth::{Ids, Renewed, damage_mark, ids, renew_inbox, view_dir};
 use super::handle::{Handle, Refused};
 use super::input::Input;
 use super::mending::Mending;
+use super::rebirth::{self, be_reborn};
 use super::receipts::Receipts;
 use super::replay::replay;
 use super::replica::{Known, Logs};
@@ -81,6 +83,14 @@ pub enum Notice {
     /// What this disk had lost was taken back from the mirror: these entries of the journal, or
     /// of the inbox.
     Restored(Restored),
+    /// HQ's copy of the journal differs from ours after an entry: what follows there has been
+    /// written again into a new journal.
+    Reborn {
+        /// The new journal.
+        journal: JournalId,
+        /// The last entry that both have.
+        common: Seq,
+    },
     /// The view is folded again, and why; the old one was put there.
     ViewRebuild {
         /// Why.
@@ -171,7 +181,8 @@ fn open_beside(
     let place = ViewPlace {
         dir: view_dir(identity.dir()),
         boot_id: world.disk.boot_id().map_err(|e| EngineError::io("boot_id", e))?,
-        secret: identity.local_secret("view"),
+        // The number is that of the rows' form: a view in another one is folded again.
+        secret: identity.local_secret("view/2"),
         cache_bytes: config.view_cache_bytes.max(VIEW_CACHE_BYTES),
     };
     open_with(world, identity, (&config.hq, Some(place)), mirror, notice)
@@ -186,12 +197,25 @@ fn open_with(
     notice: &mut dyn FnMut(Notice),
 ) -> Result<Engine, EngineError> {
     let dir = identity.dir();
+    let parted = rebirth::asked_for(world, dir)?;
+    let reborn = parted.map(|common| (common, be_reborn(world, identity, common)));
+    let fork = match reborn {
+        Some((common, Ok(journal))) => {
+            notice(Notice::Reborn { journal, common: common.seq });
+            None
+        }
+        Some((common, Err(error))) => {
+            tracing::error!(%error, common = %common.seq, "the journal that differs from HQ's stays as it is");
+            Some(common.seq)
+        }
+        None => None,
+    };
     let renewed = renew_inbox(world, dir)?;
     let mut news_lost = renewed.is_some();
     if let Some(Renewed { aside }) = renewed {
         notice(Notice::InboxRenewed { aside });
     }
-    let (journal, inbox) = ids(world, dir)?;
+    let Ids { journal, inbox, .. } = ids(world, dir)?;
     let receipts = Receipts::load(world, dir, journal, hq);
     let found = place.as_ref().map(|place| place.open(Meta::empty(journal, inbox))).transpose()?;
     let trusted = match &found {
@@ -217,16 +241,17 @@ fn open_with(
         give_up_inbox(world, dir, inbox)?;
         return open_with(world, identity, (hq, place), mirror, notice);
     }
-    if rows.lacks_after.is_some() {
+    if !rows.lacks_after.is_empty() {
         notice(Notice::Holes);
-        if let Some(place) = &place {
-            crate::view::discard(&place.dir)?; // folded again once the holes are filled
-        }
+    }
+    if let Some(place) = place.as_ref().filter(|_| rows.lacks_something()) {
+        crate::view::discard(&place.dir)?; // folded again by the next start
     }
     let store = Store { logs, rows, place, in_memory: false };
     let mut engine = Engine::new(world.clone(), store, receipts);
     engine.mending = Mending::of(dir.to_owned());
     engine.facts.news_lost = news_lost;
+    engine.facts.fork = fork;
     engine.publish();
     Ok(engine)
 }
@@ -317,7 +342,10 @@ pub fn discard_view(_world: &World, dir: &Path) -> Result<(), EngineError> {
 fn run(mut engine: Engine, mut queue: mpsc::Receiver<Input>) -> Result<(), EngineError> {
     let ended = turns(&mut engine, &mut queue);
     queue.close();
-    let why = if ended.is_err() { Refused::Poisoned } else { Refused::Stopped };
+    let why = match &ended {
+        Ok(_) | Err(EngineError::Diverged(_)) => Refused::Stopped,
+        Err(_) => Refused::Poisoned,
+    };
     while let Ok(input) = queue.try_recv() {
         refuse(input, &why);
     }

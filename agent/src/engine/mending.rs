@@ -16,7 +16,7 @@ use crate::seam::replace;
 /// The holes that are known, the oldest first, and how far that one is filled.
 #[derive(Default)]
 pub(super) struct Mending {
-    dir: PathBuf,
+    pub(super) dir: PathBuf,
     holes: VecDeque<Hole>,
     mender: Option<Mender>,
 }
@@ -116,7 +116,7 @@ impl Engine {
             self.mending.holes.pop_front();
             filled = true;
         }
-        if filled && self.mending.holes.is_empty() && self.store.rows.lacks_after.is_some() {
+        if filled && self.mending.holes.is_empty() && !self.store.rows.lacks_after.is_empty() {
             self.commit()?;
             self.store.refold()?;
         }

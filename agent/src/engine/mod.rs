@@ -24,6 +24,7 @@ mod birth; // where the logs lie, and their birth
 mod life; // start and stop
 mod mending; // holes in the journal, filled
 mod scrub; // looks for them
+mod rebirth; // a journal that HQ has otherwise, written again
 mod archive; // the records of a stopped daemon
 
 use std::io;
@@ -71,6 +72,12 @@ pub enum EngineError {
     /// An entry that the view knows cannot be read.
     #[error("entry {0} cannot be read")]
     Unfolded(Seq),
+    /// The newest journal and HQ's copy of it part after this entry: the disk was restored, or
+    /// cloned.
+    #[error(
+        "HQ's copy of the journal differs after entry {0}: the next start goes on in a new one"
+    )]
+    Diverged(Seq),
     /// Something of the system.
     #[error("{path}: {source}")]
     Io {
@@ -95,6 +102,9 @@ impl EngineError {
             Self::WrapKey(_) => "ask headquarters for a new join token",
             Self::Poisoned(_) => {
                 "check the disk and its cables; a new start finds out what is stored, and sends it"
+            }
+            Self::Diverged(_) => {
+                "start again: what HQ lacks is written into a new journal, and sent; nothing is lost"
             }
             Self::Unfolded(_) => "run `wasl journal verify`: it names the place",
         }

@@ -4,11 +4,11 @@
 use std::collections::BTreeMap;
 
 use wasl_protocol::frame::Kind;
-use wasl_protocol::id::{Dot, EpochId, RecordId};
+use wasl_protocol::id::{Dot, EpochId, JournalId, RecordId};
 use wasl_protocol::limits;
 use wasl_protocol::news::{News, Says, What};
 use wasl_protocol::pack::Unpacker;
-use wasl_protocol::record::{Act, Counts, Origin, RecordState, Value};
+use wasl_protocol::record::{Act, Counts, Origin, RecordState, Value, VersionVector};
 use wasl_protocol::units::Seq;
 
 use super::EngineError;
@@ -33,15 +33,34 @@ impl Store {
         Ok(Some((row.state.origin, acts)))
     }
 
-    /// Our own edits: what each has seen names the one before it.
+    /// Our own edits, from the newest journal to the oldest.
     fn own_acts(&mut self, row: &Row) -> Result<Vec<Act>, EngineError> {
-        let journal = self.logs.journal.id();
-        let mut seq = row.state.seen.up_to(journal);
+        let mut seen = row.state.seen.clone();
         let mut acts = Vec::new();
+        let journals: Vec<_> = self.logs.ends().collect();
+        for (journal, end) in journals.into_iter().rev() {
+            self.acts_of(row, (journal, end.seq), &mut seen, &mut acts)?;
+        }
+        Ok(acts)
+    }
+
+    /// Our edits in one journal: what each has `seen` names the one before it.
+    fn acts_of(
+        &mut self,
+        row: &Row,
+        (journal, end): (JournalId, Seq),
+        seen: &mut VersionVector,
+        acts: &mut Vec<Act>,
+    ) -> Result<(), EngineError> {
+        let mut seq = seen.up_to(journal);
+        if seq > end && journal != self.logs.journal.id() {
+            // Another machine has gone on with this journal: ours ended before.
+            seq = self.last_own_edit(row, Dot { journal, seq: end })?;
+        }
         while seq > Seq(0) && acts.len() < OWN_EDITS {
-            let own = self.logs.own_edit(seq)?.filter(|own| own.edit.record == row.record());
-            let own = own.ok_or(EngineError::Unfolded(seq))?;
             let dot = Dot { journal, seq };
+            let own = self.logs.own_edit(dot)?.filter(|own| own.edit.record == row.record());
+            let own = own.ok_or(EngineError::Unfolded(seq))?;
             let counts = match self.rows.notes.fate_of(dot).map(|fate| &fate.what) {
                 Some(What::Held(_)) => Counts::Held,
                 Some(What::Refused { .. }) => Counts::Refused,
@@ -56,18 +75,31 @@ impl Store {
                 groups: own.edit.groups,
             });
             seq = own.context.up_to(journal).min(Seq(seq.0 - 1)); // down, whatever it claims
+            *seen = own.context;
         }
-        Ok(acts)
+        Ok(())
+    }
+
+    /// Our last edit of a record at or before `dot`, looked for one by one; 0 if it is not near.
+    fn last_own_edit(&mut self, row: &Row, dot: Dot) -> Result<Seq, EngineError> {
+        let journal = dot.journal;
+        for seq in (1..=dot.seq.0).rev().take(OWN_EDITS).map(Seq) {
+            let own = self.logs.own_edit(Dot { journal, seq })?;
+            if own.is_some_and(|own| own.edit.record == row.record()) {
+                return Ok(seq);
+            }
+        }
+        Ok(Seq(0))
     }
 
     /// What others wrote, each edit as the first state that brought it had it.
     fn others_acts(&mut self, row: &Row) -> Result<Vec<Act>, EngineError> {
-        let journal = self.logs.journal.id();
+        let ours = self.logs.ours.clone();
         let mut acts: BTreeMap<Dot, Act> = BTreeMap::new();
         for seq in &row.told {
             let state = self.logs.told(*seq)?.ok_or(EngineError::Unfolded(*seq))?;
             for act in acts_in(state) {
-                if act.dot.journal != journal {
+                if !ours.holds(act.dot) {
                     acts.entry(act.dot).or_insert(act);
                 }
             }

@@ -1,7 +1,9 @@
 //! What is only read: after the turn's sync, so that nothing is told that could still be lost.
 
-use wasl_protocol::id::{JournalId, Position, RecordId};
+use wasl_protocol::id::{Dot, JournalId, Position, RecordId};
+use wasl_protocol::rebirth::last_common;
 use wasl_protocol::record::{RecordState, Value, VersionVector};
+use wasl_protocol::units::Seq;
 use wasl_protocol::wire::Standing;
 
 use super::EngineError;
@@ -51,6 +53,12 @@ impl Engine {
                 let agreed = self.agree(&standing);
                 give(answer, unless_damaged(agreed.map_err(EngineError::from))?);
             }
+            Input::Compare { fetched, answer } => {
+                let (journal, logs) = (fetched.journal, &mut self.store.logs);
+                let ours = |seq| logs.position(Dot { journal, seq });
+                let compared = last_common(fetched.after, &fetched.frames, ours);
+                give(answer, unless_damaged(compared.map_err(EngineError::from))?);
+            }
             Input::Signed { besides, after, answer } => {
                 let signed = self.store.signed(besides, after);
                 give(answer, unless_damaged(signed)?);
@@ -60,6 +68,7 @@ impl Engine {
             | Input::ConfigStep { .. }
             | Input::News { .. }
             | Input::Acked { .. }
+            | Input::Diverged { .. }
             | Input::Forked { .. }
             | Input::Holes { .. }
             | Input::Mend { .. }
@@ -74,27 +83,23 @@ impl Engine {
         after: Position,
         max_bytes: usize,
     ) -> Result<Option<Run>, JournalError> {
-        let log = &mut self.store.logs.journal;
-        if log.id() != journal {
-            return Ok(None);
-        }
-        let found = log.read(after, max_bytes)?;
+        let found = self.store.logs.read(journal, after, max_bytes)?;
         Ok(found.map(|found| Run { after: found.after, frames: found.frames, last: found.last }))
     }
 
     /// The last of HQ's positions that is ours too.
     fn agree(&mut self, standing: &Standing) -> Result<Option<Position>, JournalError> {
-        let log = &mut self.store.logs.journal;
-        if log.id() != standing.journal {
+        let (logs, journal) = (&mut self.store.logs, standing.journal);
+        let Some((_, end)) = logs.ends().find(|(ours, _)| *ours == journal) else {
             return Ok(None);
-        }
+        };
         let mut quoted = [&[standing.top], &standing.ladder[..]].concat();
         quoted.sort();
         for position in quoted.into_iter().rev() {
-            match log.position(position.seq)? {
+            match logs.position(Dot { journal, seq: position.seq })? {
                 Some(ours) if ours == position => return Ok(Some(position)),
                 // In a hole nobody here knows better; what fills it has to fit the chain.
-                None if position.seq <= log.head().seq => return Ok(Some(position)),
+                None if position.seq <= end.seq => return Ok(Some(position)),
                 _ => {}
             }
         }
@@ -134,10 +139,10 @@ impl Store {
         receipts: &Receipts,
     ) -> Result<Option<Found>, EngineError> {
         let Some(row) = self.seen_row(record)? else { return Ok(None) };
-        let damaged = || EngineError::Unfolded(row.opened.unwrap_or_default());
+        let damaged = || EngineError::Unfolded(row.opened.map_or(Seq(0), |dot| dot.seq));
         let state = self.logs.values(&row.state)?.ok_or_else(damaged)?;
         let stored = self.covered(&state, receipts.stored());
-        let stable = self.covered(&state, receipts.stable());
+        let stable = self.covered(&state, receipts.stable()) && self.older_are(&state, receipts);
         let read_only = self.rows.notes.is_newer(record);
         Ok(Some(Found { state, stored, stable, read_only }))
     }
@@ -149,19 +154,22 @@ impl Store {
         receipts: &Receipts,
     ) -> Result<Option<Opened>, EngineError> {
         let Some(row) = self.seen_row(record)? else { return Ok(None) };
-        let Some(seq) = row.opened else { return Ok(None) };
-        let damaged = EngineError::Unfolded(seq);
-        let position = self.logs.journal.position(seq)?;
-        let at = self.logs.written_at(seq)?;
+        let Some(dot) = row.opened else { return Ok(None) };
+        let damaged = EngineError::Unfolded(dot.seq);
+        let position = self.logs.position(dot)?;
+        let at = self.logs.written_at(dot)?;
         let (Some(position), Some(at)) = (position, at) else { return Err(damaged) };
-        let covers = |upto: Option<Position>| upto.is_some_and(|upto| upto.seq >= seq);
+        let newest = dot.journal == self.logs.journal.id();
+        let covers =
+            |upto: Option<Position>| upto.is_some_and(|upto| !newest || upto.seq >= dot.seq);
         Ok(Some(Opened {
             record,
             form_number: row.state.origin.form_number,
-            journal: self.logs.journal.id(),
+            journal: dot.journal,
             position,
             at,
-            stored: covers(receipts.stored()),
+            // An older journal ends where HQ had it.
+            stored: !newest || covers(receipts.stored()),
             stable: covers(receipts.stable()),
         }))
     }
@@ -237,6 +245,13 @@ impl Store {
                 Ok(read(&mut self.rows)?)
             }
         }
+    }
+
+    /// Is what an older journal wrote into it stable? HQ takes no entry of a journal before it has
+    /// all of those before: a copy with one of the newest has them too.
+    fn older_are<V>(&self, state: &RecordState<V>, receipts: &Receipts) -> bool {
+        let mut older = self.logs.older.iter();
+        receipts.stable().is_some() || older.all(|older| state.seen.up_to(older.log.id()).0 == 0)
     }
 
     fn covered<V>(&self, state: &RecordState<V>, upto: Option<Position>) -> bool {

@@ -1,4 +1,4 @@
-//! Folds what the view lacks: the rest of the inbox, then the rest of the journal. Two threads
+//! Folds what the view lacks: the rest of the inbox, then the rest of the journals. Two threads
 //! open entries, segment by segment; this one folds them in order.
 
 use std::collections::BTreeSet;
@@ -13,7 +13,7 @@ use wasl_protocol::units::Seq;
 use super::EngineError;
 use super::fold::{Undecided, decide, fold};
 use super::item::{self, Item};
-use super::replica::Logs;
+use super::replica::{Logs, Older};
 use super::rows::Rows;
 use crate::journal::{JournalError, Log};
 
@@ -36,27 +36,44 @@ pub(super) fn replay(
 ) -> Result<u64, EngineError> {
     let meta = rows.meta();
     let of_inbox = logs.inbox.head().seq - meta.inbox.seq;
-    let total = of_inbox + (logs.journal.head().seq - meta.journal.seq);
+    // A view that has anything of the newest journal has all of those before it.
+    let older = if meta.journal.seq == Seq(0) { &logs.older[..] } else { &[] };
+    let of_older: u64 = older.iter().map(|older| older.end.seq.0).sum();
+    let total = of_inbox + of_older + (logs.journal.head().seq - meta.journal.seq);
     let mut undecided = BTreeSet::new();
     let mut tally = |done: u64, left: Option<Undecided>| {
         undecided.extend(left);
         progress(done, total);
     };
-    let (ours, office) = (logs.journal.id(), logs.office.clone());
+    let (ours, office) = (logs.ours.clone(), logs.office.clone());
+    let mut lacks = Vec::new();
     let inbox_gap = each(&logs.inbox, &logs.inbox_key, meta.inbox, &mut |i, at, item| {
         rows.inbox_folded(at);
-        tally(i, fold(rows, &office, ours, item)?);
+        tally(i, fold(rows, &office, &ours, item)?);
         if rows.waiting() >= BATCH { rows.advance() } else { Ok(()) }
     })?;
+    let mut done = of_inbox;
+    for Older { log, key, end } in older {
+        let gap = each(log, key, Position::start(log.id()), &mut |i, at, item| {
+            if at.seq > end.seq {
+                return Ok(()); // what diverged: it is written again in the next journal
+            }
+            tally(done + i, fold(rows, &office, &ours, item)?);
+            if rows.waiting() >= BATCH { rows.advance() } else { Ok(()) }
+        })?;
+        lacks.extend(gap.filter(|gap| *gap < end.seq).map(|gap| (log.id(), gap)));
+        done += end.seq.0;
+    }
     let journal_gap = each(&logs.journal, &logs.journal_key, meta.journal, &mut |i, at, item| {
         rows.journal_folded(at);
-        tally(of_inbox + i, fold(rows, &office, ours, item)?);
+        tally(done + i, fold(rows, &office, &ours, item)?);
         if rows.waiting() >= BATCH { rows.advance() } else { Ok(()) }
     })?;
     rows.inbox_folded(logs.inbox.head());
     rows.journal_folded(logs.journal.head());
     rows.inbox_lacks = inbox_gap.is_some();
-    rows.lacks_after = journal_gap;
+    lacks.extend(journal_gap.map(|gap| (logs.journal.id(), gap)));
+    rows.lacks_after = lacks;
     for left in undecided {
         decide(logs, rows, left)?;
     }

@@ -7,9 +7,10 @@ use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::thread::{self, JoinHandle};
 
 use wasl_protocol::entry::Cursor;
-use wasl_protocol::id::{Position, RecordId};
+use wasl_protocol::id::{JournalId, Position, RecordId};
 use wasl_protocol::units::Seq;
 
+use super::item::OwnEdit;
 use super::notes::Notes;
 use crate::view::{Batch, Meta, Row, View, ViewError};
 
@@ -32,10 +33,14 @@ pub(super) struct Rows {
     folder: Option<Folder>,
     meta: Meta,
     pub(super) notes: Notes,
-    /// The last entry of the journal before the first that is not in it because it cannot be read.
-    pub(super) lacks_after: Option<Seq>,
+    /// The last entry before the first that is not in it because it cannot be read, for each of
+    /// our journals that has such entries.
+    pub(super) lacks_after: Vec<(JournalId, Seq)>,
     /// Is news in the inbox that cannot be read?
     pub(super) inbox_lacks: bool,
+    /// Edits of ours that have seen what the inbox has lost since, in their order: folded once HQ
+    /// has told it again.
+    pub(super) held: BTreeMap<RecordId, Vec<OwnEdit>>,
 }
 
 /// For what a row counts in [`Meta`].
@@ -62,8 +67,9 @@ impl Rows {
             folder: None,
             meta,
             notes,
-            lacks_after: None,
+            lacks_after: Vec::new(),
             inbox_lacks: false,
+            held: BTreeMap::new(),
         })
     }
 
@@ -185,11 +191,16 @@ impl Rows {
     pub(super) fn close(mut self) -> Result<(), ViewError> {
         self.settle()?;
         self.folder = None;
-        if self.lacks_after.is_some() || self.inbox_lacks {
+        if self.lacks_something() {
             return Ok(()); // not marked as clean: the next start folds all again
         }
         let view = Arc::into_inner(self.view).expect("the second thread has ended");
         view.close()
+    }
+
+    /// Are there entries in the logs that are not in it?
+    pub(super) fn lacks_something(&self) -> bool {
+        !self.lacks_after.is_empty() || self.inbox_lacks || !self.held.is_empty()
     }
 
     /// Waits until what is on its way is in the view.

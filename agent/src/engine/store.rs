@@ -166,6 +166,6 @@ impl Store {
         if dot.seq > self.logs.journal.head().seq {
             self.logs.journal.commit().map_err(EngineError::Poisoned)?;
         }
-        Ok(self.logs.journal.position(dot.seq)?.map(|at| at.head.tag()))
+        Ok(self.logs.position(dot)?.map(|at| at.head.tag()))
     }
 }

@@ -21,6 +21,7 @@ use super::handle::{Change, Enrolled, Facts, Prepared, Refused};
 use super::input::Input;
 use super::item::{Item, OwnEdit};
 use super::mending::Mending;
+use super::rebirth::ask_for;
 use super::receipts::Receipts;
 use super::store::Store;
 use super::tally::Arrival;
@@ -115,6 +116,11 @@ impl Engine {
             if written.is_err() {
                 break;
             }
+        }
+        if let Err(e @ EngineError::Diverged(_)) = written {
+            answers.send(); // on disk, and written again by the next start
+            inputs.for_each(|input| refuse(input, &Refused::Stopped));
+            return Err(e);
         }
         if let Err(e) = written.and_then(|()| self.commit()) {
             answers.refuse();
@@ -229,6 +235,11 @@ impl Engine {
             }
             Input::Acked { ack, at } => self.acked(ack, at)?,
             Input::Forked { common } => self.forked(common),
+            Input::Diverged { common } => {
+                self.commit()?;
+                ask_for(&self.world, &self.mending.dir, (self.store.logs.journal.id(), common))?;
+                return Err(EngineError::Diverged(common.seq));
+            }
             Input::Holes { log, holes, answer } => {
                 self.holed(log, holes)?;
                 let _ = answer.send(());
@@ -270,8 +281,10 @@ impl Engine {
             return Ok(Err(Refused::ReadOnly));
         }
         // What it wrote would pass for having seen what lies in the hole, and overwrite that.
-        let ours = self.store.logs.journal.id();
-        if self.store.rows.lacks_after.is_some_and(|before| row.state.seen.up_to(ours) > before) {
+        let lacks = &self.store.rows.lacks_after;
+        if self.store.rows.held.contains_key(&change.record)
+            || lacks.iter().any(|(ours, before)| row.state.seen.up_to(*ours) > *before)
+        {
             return Ok(Err(Refused::Damaged));
         }
         if let Some(group) = row.state.unread(&change.read, &change.groups) {
@@ -350,18 +363,19 @@ impl Engine {
         let Some(opened) = opened else {
             return Ok(Err(Refused::Clash(new.form_number.clone())));
         };
-        if opened > self.store.logs.journal.head().seq {
+        let journal = &self.store.logs.journal;
+        if opened.journal == journal.id() && opened.seq > journal.head().seq {
             self.commit()?; // opened in this very turn: its head can be read once it is on disk
         }
-        let journal = self.store.logs.journal.id();
-        let position = self.store.logs.journal.position(opened)?;
+        let position = self.store.logs.position(opened)?;
         let Some(position) = position else { return Ok(Err(Refused::Damaged)) };
-        Ok(Ok(Enrolled { record: new.record, journal, position, duplicate: true }))
+        let (record, journal) = (new.record, opened.journal);
+        Ok(Ok(Enrolled { record, journal, position, duplicate: true }))
     }
 
     pub(super) fn fold(&mut self, item: Item) -> Result<(), EngineError> {
-        let (office, ours) = (self.store.logs.office.clone(), self.store.logs.journal.id());
-        match fold(&mut self.store.rows, &office, ours, item) {
+        let Store { logs, rows, .. } = &mut self.store;
+        match fold(rows, &logs.office, &logs.ours, item) {
             Ok(None) => Ok(()),
             Ok(Some(undecided)) => {
                 self.commit()?;
@@ -408,7 +422,7 @@ impl Engine {
         let stored = self.receipts.stored();
         let facts = &mut self.facts;
         facts.journals.clear();
-        facts.journals.push((self.store.logs.journal.id(), head));
+        facts.journals.extend(self.store.logs.ends());
         facts.inbox = Some((self.store.logs.inbox.id(), self.store.logs.inbox.head()));
         facts.stored = stored;
         facts.stable = self.receipts.stable();
@@ -451,7 +465,8 @@ impl Engine {
             }
             _ => {
                 let bytes = self.store.logs.journal.bytes_after(from).unwrap_or(0);
-                let oldest = self.store.logs.written_at(from.seq.next()).ok().flatten();
+                let first = Dot { journal: self.store.logs.journal.id(), seq: from.seq.next() };
+                let oldest = self.store.logs.written_at(first).ok().flatten();
                 let head_bytes = end_bytes;
                 self.measured = Some(Measured { from, bytes, head_bytes, oldest });
             }

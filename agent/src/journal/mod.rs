@@ -57,8 +57,8 @@ pub enum JournalError {
         /// What was durable.
         known: Seq,
     },
-    /// There is no log in the folder, or more than one.
-    #[error("{path}: {found} logs where there should be one")]
+    /// There is no log in the folder, or one too many: none that goes on from another.
+    #[error("{path}: {found} logs where there should be one, or each go on from another")]
     Count {
         /// The folder.
         path: PathBuf,

@@ -86,8 +86,12 @@ impl Failure {
         match self {
             Self::Closed(bye) => {
                 let asked = Duration::from_millis(bye.retry_after_ms).min(LONGEST);
-                let slowly = !matches!(bye.code, ByeCode::Done | ByeCode::Busy | ByeCode::Timeout)
-                    && bye.retry_after_ms == 0;
+                // After a fork, the next session looks where the two histories part.
+                let soon = matches!(
+                    bye.code,
+                    ByeCode::Done | ByeCode::Busy | ByeCode::Timeout | ByeCode::Fork
+                );
+                let slowly = !soon && bye.retry_after_ms == 0;
                 if slowly { SLOWLY } else { asked }
             }
             Self::WrongKey | Self::Version | Self::Fault(_) | Self::Fork => SLOWLY,

@@ -25,8 +25,8 @@ pub struct Place {
 pub struct Row {
     /// Its place in the order of arrival, from 0.
     pub ordinal: u64,
-    /// The entry of our journal that opened it, if one did.
-    pub opened: Option<Seq>,
+    /// The entry of ours that opened it, if one did.
+    pub opened: Option<Dot>,
     /// Does some group hold values that differ?
     pub conflict: bool,
     /// Has HQ withdrawn it from this office? Its entries stay in the logs, and nobody sees it.
@@ -39,7 +39,7 @@ pub struct Row {
 
 /// A row's form before it is sealed: each dot once, and the groups refer to it by its index.
 type Packed = (
-    (Option<Seq>, bool, bool, Vec<Seq>),
+    (Option<Dot>, bool, bool, Vec<Seq>),
     Origin,
     BTreeSet<PostDigest>,
     VersionVector,

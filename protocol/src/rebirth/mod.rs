@@ -12,6 +12,7 @@ mod written; // its bytes
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
+use crate::frame::Frame;
 use crate::id::{Head, JournalId, Position, RecordId};
 use crate::record::VersionVector;
 use crate::units::Seq;
@@ -29,6 +30,31 @@ pub fn reborn(old: JournalId, common: Position, first: Head) -> JournalId {
     let mut id = [0; 8];
     id.copy_from_slice(&h.finalize().as_bytes()[..8]);
     JournalId(u64::from_le_bytes(id))
+}
+
+/// Compares HQ's `frames` of a journal, which follow `after`, with what is there under the same
+/// numbers in `ours`: the last position that is the same, and whether what follows in `frames` is
+/// not. None if `frames` are no chain behind `after`.
+///
+/// # Errors
+/// Those of `ours`.
+pub fn last_common<E>(
+    after: Position,
+    mut frames: &[u8],
+    mut ours: impl FnMut(Seq) -> Result<Option<Position>, E>,
+) -> Result<Option<(Position, bool)>, E> {
+    let (mut common, mut at, mut parted) = (after, after, false);
+    while !frames.is_empty() {
+        let Ok(frame) = Frame::parse(frames) else { return Ok(None) };
+        let Ok(next) = frame.follow(&at) else { return Ok(None) };
+        parted = parted || ours(next.seq)? != Some(next);
+        if !parted {
+            common = next;
+        }
+        at = next;
+        frames = &frames[frame.bytes().len()..];
+    }
+    Ok(Some((common, parted)))
 }
 
 /// The number in the new journal of the entry that was `was` in the old one, sealed at `common`;

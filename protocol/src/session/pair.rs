@@ -14,6 +14,7 @@ use crate::keys::{DataKey, SignKey};
 use crate::limits;
 use crate::news::{News, Says, SignedNews};
 use crate::pack::Packer;
+use crate::rebirth::last_common;
 use crate::record::{Origin, RecordState, VersionVector};
 use crate::units::{FeedNo, MonoMs, Seq, UnixMs};
 use crate::wire::{
@@ -199,6 +200,12 @@ impl Pair {
         office::Input::Lacks(self.lacks())
     }
 
+    fn compare(&self, Fetched { after, frames, .. }: &Fetched) -> office::Input {
+        let ours = |seq| Ok::<_, ()>(self.office.at(seq));
+        let (common, parted) = last_common(*after, frames, ours).unwrap().unwrap();
+        office::Input::Compared { common, parted }
+    }
+
     fn send(&mut self, message: Message) {
         self.log.push(format!("{:?} {}", self.now, name(&message)));
         let late = if message.stream() == Stream::States { self.delay_states_ms } else { 0 };
@@ -264,6 +271,7 @@ impl Pair {
                     Input::StatesStored(states.upto)
                 }
                 Output::Mend(fetched) => self.mend(&fetched),
+                Output::Compare(fetched) => self.compare(&fetched),
                 Output::Config(message) => {
                     self.log.push(format!("{:?} config {}", self.now, name(&message)));
                     self.office.grow(self.steps, 0);
@@ -273,7 +281,8 @@ impl Pair {
                     self.believed = ack.stored;
                     continue;
                 }
-                Output::Forked { common, .. } => {
+                Output::Forked { common, .. }
+                | Output::Diverged { common: Position { seq: common, .. }, .. } => {
                     self.forked = Some(common);
                     continue;
                 }
@@ -514,9 +523,21 @@ fn an_office_behind_hq_or_beside_it_is_a_fork_at_the_last_common_entry() {
     let mut p = Pair::new(beside, newer.clone());
     p.believed = old.end();
     p.run(10_000);
-    let Some(Seq(common)) = p.forked else { panic!("the fork was not seen") };
-    assert!(common <= 20);
+    assert_eq!((p.forked, p.office_end), (Some(Seq(20)), Some(Bye::now(ByeCode::Fork))));
     assert_eq!(p.hq.end(), newer.end(), "HQ took nothing that does not continue its chain");
+}
+
+#[test]
+fn where_two_long_histories_part_is_found_whatever_lies_between_the_rungs_of_the_ladder() {
+    for common in [1, 2, 99, 100, 101, 255, 256] {
+        let (mut ours, mut theirs) = (Chain::of(common, 0), Chain::of(common, 0));
+        ours.grow(300, 1);
+        theirs.grow(299, 2);
+        let mut p = Pair::new(ours, theirs);
+        p.believed = Position::start(J);
+        p.run(60_000);
+        assert_eq!(p.forked, Some(Seq(common)));
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ use super::office::{Input, OfficeSession, Output};
 use crate::id::{EpochId, JournalId, Position};
 use crate::keys::SignKey;
 use crate::units::{MonoMs, Seq, UnixMs};
-use crate::wire::{Ack, Bye, ByeCode, Hello, Message, Standing, Welcome};
+use crate::wire::{Ack, Bye, ByeCode, Fetch, Fetched, Hello, Message, Standing, Welcome};
 
 const OLD: JournalId = JournalId(1);
 const NEW: JournalId = JournalId(2);
@@ -108,8 +108,21 @@ fn a_sealed_journal_that_differs_before_its_end_is_a_fork() {
 
 #[test]
 fn of_the_newest_journal_hq_has_nothing_that_is_not_ours() {
-    let (_, outputs) = agreed(opened(4), (10, 10), (6, 4));
-    assert!(outputs.contains(&Output::Forked { journal: NEW, common: Seq(4) }));
+    let (mut session, outputs) = agreed(opened(4), (10, 10), (6, 4));
+    let (journal, after) = (NEW, at(NEW, 4));
+    assert!(outputs.contains(&Output::Send(Message::Fetch(Fetch { journal, after }))));
+    let empty = Fetched { journal, after, frames: vec![] };
+    session.handle(NOW, Input::Received(Message::Fetched(empty)));
+    assert!(self::outputs(&mut session).contains(&Output::Diverged { journal, common: after }));
+}
+
+#[test]
+fn an_office_that_looks_where_the_histories_part_waits_no_longer_than_for_a_greeting() {
+    let (mut session, _) = agreed(opened(4), (10, 10), (6, 4));
+    let Output::Sleep(until) = session.poll() else { panic!("it waits") };
+    session.handle(until, Input::Tick);
+    let bye = Bye::now(ByeCode::Timeout);
+    assert!(self::outputs(&mut session).contains(&Output::End { bye, by_peer: false }));
 }
 
 #[test]

@@ -8,7 +8,7 @@
 use std::collections::VecDeque;
 
 use wasl_protocol::edition::Serial;
-use wasl_protocol::id::{EpochId, JournalId, OfficeId};
+use wasl_protocol::id::{EpochId, JournalId, OfficeId, Position};
 use wasl_protocol::keys::SignKey;
 use wasl_protocol::session::hq::{HqSession, Input, Output};
 use wasl_protocol::units::{FeedNo, MonoMs};
@@ -57,7 +57,7 @@ pub enum Effect {
     Work(Work),
     /// Read the office's feed; then say [`Event::Read`].
     ReadFeed {
-        /// The journals of the session: what came by them is not sent back.
+        /// The journals that the office has as far as HQ: what came by them is not sent back.
         journals: Vec<JournalId>,
         /// The number before the first.
         after: FeedNo,
@@ -92,8 +92,10 @@ pub struct Driver {
     receipts: Vec<Ack>,
     /// What to read next of the feed, once there is room for it.
     wanted: Option<(FeedNo, usize)>,
-    /// The journals that Hello named.
-    journals: Vec<JournalId>,
+    /// The journals that Hello named, and where each ends at the office.
+    journals: Vec<(JournalId, Position)>,
+    /// Those of which the office has all that HQ has: what came by them is not sent back.
+    whole: Vec<JournalId>,
     /// How far the office has been told that the feed has come.
     told: FeedNo,
     /// Is it to be looked what there is to say of the office's config?
@@ -129,6 +131,7 @@ impl Driver {
             receipts: Vec::new(),
             wanted: None,
             journals: Vec::new(),
+            whole: Vec::new(),
             told: FeedNo(0),
             look: false,
             welcomed: false,
@@ -159,6 +162,11 @@ impl Driver {
                 } else {
                     self.receipts.extend(receipts);
                 }
+                if let Some(Input::Known { welcome }) = &input {
+                    let ends = welcome.journals.iter().zip(&self.journals);
+                    let whole = ends.filter(|(hqs, (_, end))| hqs.top.seq <= end.seq);
+                    self.whole = whole.map(|(hqs, _)| hqs.journal).collect();
+                }
                 if let Some(input) = input {
                     self.machine.handle(now, input);
                 }
@@ -184,7 +192,8 @@ impl Driver {
                 self.machine.handle(now, Input::Close(Bye::now(ByeCode::Busy)));
             }
             Event::Standing(StandingNews::Stable) if self.welcomed => {
-                self.work.push_back(Work::Receipts(self.journals.clone()));
+                let journals = self.journals.iter().map(|(journal, _)| *journal);
+                self.work.push_back(Work::Receipts(journals.collect()));
             }
             Event::Standing(StandingNews::Stable) => {} // Welcome will say it
             Event::Tick => self.machine.handle(now, Input::Tick),
@@ -202,7 +211,7 @@ impl Driver {
                     return self.start_waiting(waiting).map_or(Next::Sleep(until), Next::Do);
                 }
                 Output::Lookup(hello) => {
-                    self.journals = hello.journals.iter().map(|(journal, _)| *journal).collect();
+                    self.journals.clone_from(&hello.journals);
                     let cursor = hello.cursor.filter(|c| c.epoch == self.epoch);
                     self.told = cursor.map_or(FeedNo(0), |cursor| cursor.feed);
                     self.offered = Some(Serial(hello.edition));
@@ -276,7 +285,7 @@ impl Driver {
             && let Some((after, max_bytes)) = self.wanted.take()
         {
             self.under_way.feed = true;
-            let journals = self.journals.clone();
+            let journals = self.whole.clone();
             return Some(Effect::ReadFeed { journals, after, max_bytes });
         }
         if self.welcomed && !self.under_way.config && std::mem::take(&mut self.look) {

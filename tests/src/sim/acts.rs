@@ -209,6 +209,9 @@ impl World<'_> {
             Err(Refused::Damaged) if self.offices[nth].woe.has_rotted() => {
                 self.count("correction refused: what was written may lie in a hole");
             }
+            Err(Refused::Damaged) if self.offices[nth].facts.borrow().news_lost => {
+                self.count("correction refused: what was written waits for lost news");
+            }
             Err(Refused::DiskFull | Refused::Poisoned) if self.offices[nth].ill => {}
             Err(why) => self.violated("I13", format!("office {nth} refuses a correction: {why}")),
         }

@@ -110,6 +110,7 @@ pub(super) enum Wanted {
     Agreed(u32, JournalId, oneshot::Receiver<Option<Position>>),
     Stored(u32, Cursor, oneshot::Receiver<()>),
     Mended(u32, oneshot::Receiver<bool>),
+    Compared(u32, oneshot::Receiver<Option<(Position, bool)>>),
     Signed(u32, oneshot::Receiver<Signed>),
     Step(oneshot::Receiver<Result<Position, Refused>>),
     Nothing,
@@ -372,6 +373,11 @@ impl World<'_> {
             Wanted::Mended(conn, mut answer) => {
                 if let Ok(taken) = answer.try_recv() {
                     self.mended(conn, taken);
+                }
+            }
+            Wanted::Compared(conn, mut answer) => {
+                if let Ok(compared) = answer.try_recv() {
+                    self.compared(conn, compared);
                 }
             }
             Wanted::Step(mut answer) => {

@@ -195,6 +195,17 @@ impl World<'_> {
                 let input = Input::Mend { journal, after, frames, answer };
                 self.ask(nth, input, Wanted::Mended(conn, waits));
             }
+            Effect::Compare(fetched) => {
+                if let Some((_, end)) = self.end(conn) {
+                    end.busy = true;
+                }
+                let (answer, waits) = oneshot::channel();
+                self.ask(nth, Input::Compare { fetched, answer }, Wanted::Compared(conn, waits));
+            }
+            Effect::Diverged { common } => {
+                self.saw_fork(nth);
+                self.ask(nth, Input::Diverged { common }, Wanted::Nothing);
+            }
             Effect::Forked { common, .. } => self.forked(nth, common),
             Effect::Level { .. } => {
                 if let Some((_, end)) = self.end(conn) {
@@ -263,6 +274,14 @@ impl World<'_> {
         if let Some((_, end)) = self.end(conn) {
             end.busy = false;
             self.tell_office(conn, Event::Agreed { journal, common });
+        }
+    }
+
+    /// The engine has compared HQ's frames with its own.
+    pub(super) fn compared(&mut self, conn: u32, compared: Option<(Position, bool)>) {
+        if let Some((_, end)) = self.end(conn) {
+            end.busy = false;
+            self.tell_office(conn, Event::Compared(compared));
         }
     }
 

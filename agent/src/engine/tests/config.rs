@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use tokio::sync::oneshot;
 use wasl_protocol::edition::{ConfigState, EditionHash, Phase, Serial, Step};
-use wasl_protocol::id::Position;
+use wasl_protocol::id::{Dot, Position};
 use wasl_protocol::private::Private;
 use wasl_protocol::units::{Seq, UnixMs};
 
@@ -102,5 +102,7 @@ fn a_step_without_a_receipt_says_since_when() {
     let place = Place::new();
     let mut engine = place.open();
     assert_eq!(say(&mut engine, &steps()[0]).unwrap().seq, Seq(2));
-    assert_eq!(engine.store.logs.written_at(Seq(2)).unwrap(), Some(UnixMs(7)));
+    let (journal, seq) = (engine.store.logs.journal.id(), Seq(2));
+    let at = engine.store.logs.written_at(Dot { journal, seq }).unwrap();
+    assert_eq!(at, Some(UnixMs(7)));
 }

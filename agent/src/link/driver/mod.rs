@@ -74,6 +74,9 @@ pub enum Event {
         /// The last position that both have.
         common: Option<Position>,
     },
+    /// The answer to [`Effect::Compare`]: the last position that is the same, and whether what
+    /// follows is not; none if the frames are no chain.
+    Compared(Option<(Position, bool)>),
     /// The answer to [`Effect::Store`]: news up to here is on disk.
     Stored(Cursor),
     /// The answer to [`Effect::GiveBack`].
@@ -131,7 +134,15 @@ pub enum Effect {
     /// Hand these frames of our own journal to the engine, which asked for them. Nothing else of
     /// this session is done before. If they are not what was there, the session is over.
     Mend(Fetched),
-    /// Tell the engine that HQ's journal and ours differ after this.
+    /// Have the engine compare these frames of HQ's with our own; then say [`Event::Compared`].
+    /// Nothing else of this session is done before.
+    Compare(Fetched),
+    /// Tell the engine that the newest journal and HQ's copy of it part here.
+    Diverged {
+        /// The last position that both have.
+        common: Position,
+    },
+    /// Tell the engine that HQ's journal and ours differ, after this at the latest.
     Forked {
         /// Which journal.
         journal: JournalId,
@@ -240,6 +251,12 @@ impl Driver {
             Event::Agreed { journal, common } => {
                 self.machine.handle(now, Input::Agreed { journal, common });
             }
+            Event::Compared(Some((common, parted))) => {
+                self.machine.handle(now, Input::Compared { common, parted });
+            }
+            Event::Compared(None) => {
+                return Err(Failure::Fault("frames that do not follow one another".to_owned()));
+            }
             Event::Stored(cursor) => {
                 self.storing = false;
                 self.machine.handle(now, Input::StatesStored(cursor));
@@ -317,6 +334,8 @@ impl Driver {
                     self.to_store.push_back(states);
                     continue;
                 }
+                Output::Compare(fetched) => Effect::Compare(fetched),
+                Output::Diverged { common, .. } => Effect::Diverged { common },
                 Output::Forked { journal, common } => Effect::Forked { journal, common },
                 Output::Mend(fetched) => Effect::Mend(fetched),
                 Output::Level { report } => {
@@ -392,7 +411,8 @@ pub fn greeting(facts: &Facts, edition: u64, clock: UnixMs) -> Input {
         // Only of the newest journal is it known; the older ones are complete but for an accident,
         // which Welcome shows.
         let known = facts.stored.unwrap_or(Position::start(*journal));
-        if Some(*journal) == newest { known } else { *head }
+        // Where the two are known to differ, nothing is sent on trust.
+        if Some(*journal) == newest && facts.fork.is_none() { known } else { *head }
     });
     Input::Opened {
         stored: stored.collect(),

@@ -225,6 +225,11 @@ impl<'a> Pump<'a> {
                 }
                 self.tell_lacks();
             }
+            Effect::Compare(fetched) => {
+                let compared = handle.compare(fetched).await?;
+                self.driver.take(self.now(), Event::Compared(compared))?;
+            }
+            Effect::Diverged { common } => handle.diverged(common).await?,
             Effect::Forked { journal, common } => {
                 tracing::error!(%journal, %common, "HQ's journal and ours differ");
                 handle.forked(common).await?;

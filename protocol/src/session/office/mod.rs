@@ -43,6 +43,9 @@ enum State {
     Greeting,
     /// Welcome is in; this many journals are still to be agreed.
     Agreeing(usize),
+    /// HQ's copy of the newest journal and ours part somewhere behind a position: HQ is asked for
+    /// its own, stretch by stretch.
+    Parting,
     /// Both go on from agreed positions.
     Live,
     /// Nothing more will happen.
@@ -128,7 +131,8 @@ impl OfficeSession {
         match input {
             Input::Opened { hello, stored } => self.opened(now, hello, &stored),
             Input::Received(message) => self.received(now, message),
-            Input::Agreed { journal, common } => self.agreed(journal, common),
+            Input::Agreed { journal, common } => self.agreed(now, journal, common),
+            Input::Compared { common, parted } => self.compared(now, common, parted),
             Input::EntriesSent { journal, last, bytes } => self.sent(now, journal, last, bytes),
             Input::StatesStored(upto) => self.stored_states(now, upto),
             Input::GivenBack(upto) => self.given_back(now, upto),
@@ -189,9 +193,11 @@ impl OfficeSession {
             }
             (
                 message @ (Message::Edition(_) | Message::Abort(_)),
-                State::Agreeing(_) | State::Live,
+                State::Agreeing(_) | State::Parting | State::Live,
             ) => self.out.push_back(Output::Config(message)),
-            (Message::Fetched(fetched), State::Live) => self.fetched(fetched),
+            (Message::Fetched(fetched), State::Live | State::Parting) => self.fetched(fetched),
+            // Receipts for what is not ours, maybe.
+            (Message::Ack(_) | Message::Level(_), State::Parting) => {}
             _ => self.end(Bye::now(ByeCode::Fault), false),
         }
         let owed = self.state != State::Live
@@ -220,7 +226,7 @@ impl OfficeSession {
         self.live_if_agreed();
     }
 
-    fn agreed(&mut self, journal: JournalId, common: Option<Position>) {
+    fn agreed(&mut self, now: MonoMs, journal: JournalId, common: Option<Position>) {
         let State::Agreeing(left) = self.state else { return };
         let Some(lane) = self.lanes.iter_mut().find(|l| l.journal == journal && !l.agreed) else {
             return;
@@ -228,8 +234,12 @@ impl OfficeSession {
         let common = common.unwrap_or(Position::start(journal));
         let has_all = lane.sealed && common == lane.head;
         if lane.top != common && !has_all {
-            self.out.push_back(Output::Forked { journal, common: common.seq });
-            return self.end(Bye::now(ByeCode::Fork), false);
+            if lane.sealed {
+                self.out.push_back(Output::Forked { journal, common: common.seq });
+                return self.end(Bye::now(ByeCode::Fork), false);
+            }
+            self.state = State::Parting;
+            return self.ask_for(now, (journal, common));
         }
         lane.agreed = true;
         let on_its_way = if common.seq < lane.assumed.seq {
@@ -317,18 +327,45 @@ impl OfficeSession {
     /// Asks for what is lacking, one stretch at a time; not twice for what HQ has not got.
     fn fetch(&mut self, now: MonoMs) {
         let wanted = self.lacks.filter(|lacks| Some(*lacks) != self.barren);
-        if let (State::Live, None, Some((journal, after))) = (self.state, self.fetching, wanted) {
-            self.fetching = wanted;
-            self.beat_at = now;
-            self.owed_since.get_or_insert(now);
-            self.out.push_back(Output::Send(Message::Fetch(Fetch { journal, after })));
+        if let (State::Live, None, Some(wanted)) = (self.state, self.fetching, wanted) {
+            self.ask_for(now, wanted);
         }
+    }
+
+    fn ask_for(&mut self, now: MonoMs, wanted: (JournalId, Position)) {
+        let (journal, after) = wanted;
+        self.fetching = Some(wanted);
+        self.beat_at = now;
+        self.owed_since.get_or_insert(now);
+        self.out.push_back(Output::Send(Message::Fetch(Fetch { journal, after })));
+    }
+
+    /// HQ's copy and ours are the same up to `common`.
+    fn compared(&mut self, now: MonoMs, common: Position, parted: bool) {
+        let (State::Parting, Some(lane)) = (self.state, self.lanes.last()) else { return };
+        let journal = lane.journal;
+        if parted {
+            self.parted(journal, common);
+        } else {
+            self.ask_for(now, (journal, common));
+        }
+    }
+
+    fn parted(&mut self, journal: JournalId, common: Position) {
+        self.out.push_back(Output::Diverged { journal, common });
+        self.end(Bye::now(ByeCode::Fork), false);
     }
 
     fn fetched(&mut self, fetched: Fetched) {
         let asked = self.fetching.take();
         if asked != Some((fetched.journal, fetched.after)) {
             return self.end(Bye::now(ByeCode::Fault), false);
+        }
+        if self.state == State::Parting {
+            if fetched.frames.is_empty() {
+                return self.parted(fetched.journal, fetched.after); // HQ has no more by now
+            }
+            return self.out.push_back(Output::Compare(fetched));
         }
         self.lacks = None; // until it is said what is lacking then
         if fetched.frames.is_empty() {
@@ -385,7 +422,7 @@ impl OfficeSession {
         let may_send = match self.state {
             State::Greeting => self.under_way.is_empty(),
             State::Live => true,
-            State::Idle | State::Agreeing(_) | State::Over => false,
+            State::Idle | State::Agreeing(_) | State::Parting | State::Over => false,
         };
         let used: u64 = self.under_way.iter().map(|(_, _, bytes)| bytes).sum();
         if !may_send || self.reading || used >= self.credit_bytes {
@@ -410,7 +447,9 @@ impl OfficeSession {
         let since = self.owed_since.unwrap_or(MonoMs::NEVER);
         match self.state {
             State::Live => since + PROGRESS_MS,
-            State::Idle | State::Greeting | State::Agreeing(_) => since + GREETING_MS,
+            State::Idle | State::Greeting | State::Agreeing(_) | State::Parting => {
+                since + GREETING_MS
+            }
             State::Over => MonoMs::NEVER,
         }
     }

@@ -29,6 +29,13 @@ pub enum Input {
         /// The last position that both have.
         common: Option<Position>,
     },
+    /// The answer to [`Output::Compare`].
+    Compared {
+        /// The last position that is the same.
+        common: Position,
+        /// Does what follows there differ, or does our journal end there?
+        parted: bool,
+    },
     /// The answer to [`Output::SendEntries`]: sent up to here; `bytes` is 0 if there was nothing.
     EntriesSent {
         /// Which journal.
@@ -91,7 +98,18 @@ pub enum Output {
     Welcomed(Welcome),
     /// Journal these states and fold them; then say [`Input::StatesStored`].
     Store(States),
-    /// HQ has other entries than we have after this number, or more: a restored or cloned disk.
+    /// Compare these frames of HQ's with our own journal; then say [`Input::Compared`].
+    Compare(Fetched),
+    /// HQ has other entries than we have after this position, and the same up to there: a restored
+    /// or cloned disk. The newest journal is to be born again.
+    Diverged {
+        /// Which journal.
+        journal: JournalId,
+        /// The last position that both have.
+        common: Position,
+    },
+    /// HQ has other entries than we have, or more, and where they part is not known: after this
+    /// number at the latest.
     Forked {
         /// Which journal.
         journal: JournalId,

@@ -1,0 +1,103 @@
+//! An office put back to an old copy of its disk: it goes on in another journal, by itself.
+
+use crate::district::{District, enroll, synced};
+use crate::hands::{same, set, wait};
+use std::fs;
+use std::path::Path;
+use wasl_tests::fleet::Office;
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let to = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &to);
+        } else if entry.file_type().unwrap().is_file() {
+            fs::copy(entry.path(), to).unwrap();
+        }
+    }
+}
+
+/// Puts the disk of a stopped office back to this copy of it.
+fn put_back(office: &Office, copy_of_it: &Path) {
+    fs::remove_dir_all(office.at.dir()).unwrap();
+    copy(copy_of_it, office.at.dir());
+}
+
+/// The daemon ends by itself once it has found where its journal parts from HQ's, and starts again,
+/// as its service manager would have it.
+fn is_reborn(office: &mut Office) {
+    wait("it has ended by itself", || office.at.ended());
+    assert!(!office.at.stop(), "and said that it is no clean end");
+    office.at.run().unwrap();
+    let log = fs::read_to_string(office.at.log()).unwrap();
+    assert!(log.contains("its journal goes on as"), "{log}");
+}
+
+#[test]
+fn an_office_restored_from_a_backup_that_writes_on_loses_nothing_of_either_history() {
+    let mut district = District::new();
+    let mut office = district.office("nasr");
+    let mut all = enroll(&office, 0..5).ids();
+    let shared = all.first().unwrap().clone();
+    synced(&office);
+    assert!(office.at.stop());
+    let backup = district.root().join("backup-of-nasr");
+    copy(office.at.dir(), &backup);
+
+    // What the backup does not know: new records, and a correction, all at HQ.
+    office.at.run().unwrap();
+    all.extend(enroll(&office, 5..12).ids());
+    set(&office.at, &shared, "contact.phone=+9647800000001", "op-1");
+    synced(&office);
+    assert!(office.at.stop());
+
+    // The old disk enrolls without a link, then meets HQ.
+    put_back(&office, &backup);
+    office.link.cut();
+    office.at.run().unwrap();
+    let answered = enroll(&office, 20..30);
+    all.extend(answered.ids());
+    set(&office.at, &shared, "contact.phone=+9647800000002", "op-2");
+    office.link.restore();
+    is_reborn(&mut office);
+    synced(&office);
+    assert_eq!(district.agree(&office), all);
+
+    // Neither correction was overwritten: whoever knows decides.
+    let state = same(&[&office.at, &district.hq.at], &shared);
+    let contact = state["groups"]["contact"].to_string();
+    assert!(contact.contains("9647800000001") && contact.contains("9647800000002"), "{state:#}");
+    let status = office.at.status().unwrap();
+    let fork = status["warnings"].as_array().unwrap().iter().find(|w| w["code"] == "fork");
+    assert_eq!(fork, None);
+
+    // It goes on: what it writes now comes to HQ, also after a restart of both.
+    assert!(office.at.stop() && district.hq.at.stop());
+    district.hq.at.run().unwrap();
+    office.at.run().unwrap();
+    all.extend(enroll(&office, 30..33).ids());
+    synced(&office);
+    assert_eq!(district.agree(&office), all);
+}
+
+#[test]
+fn an_office_restored_from_a_backup_that_wrote_nothing_gets_all_back_from_headquarters() {
+    let district = District::new();
+    let mut office = district.office("fajr");
+    let mut all = enroll(&office, 0..3).ids();
+    synced(&office);
+    assert!(office.at.stop());
+    let backup = district.root().join("backup-of-fajr");
+    copy(office.at.dir(), &backup);
+    office.at.run().unwrap();
+    all.extend(enroll(&office, 3..9).ids());
+    synced(&office);
+    assert!(office.at.stop());
+    put_back(&office, &backup);
+    office.at.run().unwrap();
+    is_reborn(&mut office);
+    synced(&office);
+    assert_eq!(district.agree(&office), all);
+}
