@@ -128,7 +128,8 @@ impl District {
         here
     }
 
-    /// All chains verify, and the newest ends at the same position.
+    /// All chains verify, they are the same ones, and the newest ends at the same position. One that
+    /// another goes on from may have more behind its end, here or there.
     fn same_journal(&self, office: &Office) {
         let verified = office.at.call(&["journal", "verify", "--json"]).unwrap();
         self.hq.at.call(&["journal", "verify", &office.id]).unwrap();
@@ -138,11 +139,13 @@ impl District {
         let hq = self.hq.at.get(&format!("/v1/offices/{}", office.id)).unwrap();
         let there = hq["journals"].as_array().unwrap();
         assert_eq!(here.len(), there.len());
+        let ours: BTreeSet<_> = here.iter().map(|log| log["journal"].as_str()).collect();
+        let theirs: BTreeSet<_> = there.iter().map(|log| log["journal"].as_str()).collect();
+        assert_eq!(ours, theirs);
         let newest = &office.at.status().unwrap()["sync"]["journal"];
         let here = here.iter().find(|log| log["journal"] == *newest).expect("it is there");
         let there = there.iter().find(|log| log["journal"] == *newest).expect("HQ has it");
-        let here = [&here["entries"], &here["head"]];
-        assert_eq!(here, [&there["seq"], &there["head"]]);
+        assert_eq!([&here["entries"], &here["head"]], [&there["seq"], &there["head"]]);
     }
 
     /// Nothing personal can be read in whatever this district has said of itself. Every district

@@ -1,10 +1,10 @@
 //! What HQ does not apply: it is kept, shown, and decided.
 
 use crate::district::{District, enroll, until};
+use crate::folder::copy;
 use crate::hands::{counts, get, held_dot, items, one_record, refusal, same, set, told, wait};
 use serde_json::{Value, json};
 use std::fs;
-use std::path::Path;
 use tokio::runtime::Builder;
 use wasl_agent::engine::{self, Change, EngineConfig, Running};
 use wasl_agent::journal::Log;
@@ -182,19 +182,6 @@ fn poisonous_entries_are_held_one_by_one_and_delay_nothing_behind_them() {
     office.at.run().unwrap();
     good.extend(enroll(&office, 10..12).ids());
     assert_eq!(district.agree(&office), good);
-}
-
-/// Copies what lies in a folder, without sockets.
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
-        let (kind, to) = (entry.file_type().unwrap(), to.join(entry.file_name()));
-        if kind.is_dir() {
-            copy(&entry.path(), &to);
-        } else if kind.is_file() {
-            fs::copy(entry.path(), to).unwrap();
-        }
-    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Tokens and keys in the wrong hands.
 
 use crate::district::{District, enroll, synced, until};
+use crate::folder;
 use std::fs;
 use std::path::Path;
 use wasl_tests::fleet::{Office, through};
@@ -103,7 +104,7 @@ fn a_copy_of_an_office_harms_neither_hq_nor_the_office() {
     synced(&office);
     office.at.stop();
     let mut copy = district.stranger("copy");
-    copy_dir(office.at.dir(), copy.at.dir());
+    folder::copy(office.at.dir(), copy.at.dir());
     fs::copy(with_suffix(office.at.dir(), "key"), with_suffix(copy.at.dir(), "key")).unwrap();
     office.at.run().unwrap();
     enroll(&office, 10..20);
@@ -130,17 +131,4 @@ fn a_copy_of_an_office_harms_neither_hq_nor_the_office() {
 fn with_suffix(dir: &Path, suffix: &str) -> std::path::PathBuf {
     let name = format!("{}.{suffix}", dir.file_name().unwrap().to_str().unwrap());
     dir.with_file_name(name)
-}
-
-fn copy_dir(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let to = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy_dir(&entry.path(), &to);
-        } else if entry.file_type().unwrap().is_file() {
-            fs::copy(entry.path(), to).unwrap();
-        }
-    }
 }

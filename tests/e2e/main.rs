@@ -12,6 +12,7 @@ mod damage; // a view that is gone, cut short or garbage
 mod demo; // interrupted or killed, it leaves nothing behind
 mod district; // HQ, offices and links of one test
 mod doctor; // what ails an office, and what may leave it
+mod folder; // copies of a data dir
 mod grants; // a record in a second office's hands
 mod hands; // one record in several hands
 mod held; // what HQ does not apply
@@ -24,11 +25,11 @@ mod outage; // HQ down, links cut
 mod paths; // a data dir where no socket fits
 mod port; // strangers on the QUIC port
 mod power; // the power fails, at any moment
+mod reborn; // an old copy of an office's disk
 mod receipt; // what a citizen takes home
 mod resources; // no room, no inodes, no descriptors, and far too much to send
 mod rot; // bits that flipped, tails cut off, files that are gone
 mod schemas; // what --json prints
-mod reborn; // an old copy of an office's disk
 mod releases; // what earlier releases wrote, and what later ones will
 mod two_hands; // the same record edited at several ends of cut links
 mod whole; // the main job, end to end

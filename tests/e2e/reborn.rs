@@ -1,23 +1,11 @@
 //! An office put back to an old copy of its disk: it goes on in another journal, by itself.
 
 use crate::district::{District, enroll, synced};
+use crate::folder::copy;
 use crate::hands::{same, set, wait};
 use std::fs;
 use std::path::Path;
 use wasl_tests::fleet::Office;
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let to = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &to);
-        } else if entry.file_type().unwrap().is_file() {
-            fs::copy(entry.path(), to).unwrap();
-        }
-    }
-}
 
 /// Puts the disk of a stopped office back to this copy of it.
 fn put_back(office: &Office, copy_of_it: &Path) {

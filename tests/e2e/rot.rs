@@ -6,6 +6,7 @@
 //! another test's subject.
 
 use crate::district::{District, enroll, ids, synced};
+use crate::folder::copy;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -171,19 +172,6 @@ fn says_renewed(at: &Installation) -> bool {
     let said = fs::read_to_string(at.log()).unwrap_or_default();
     said.contains("the inbox was damaged: HQ sends its news anew")
         || said.lines().any(|line| line.contains("unfinished bytes") && line.contains("/inbox/"))
-}
-
-/// Copies a folder; sockets stay behind.
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let (path, name) = entry.map(|entry| (entry.path(), entry.file_name())).unwrap();
-        if path.is_dir() {
-            copy(&path, &to.join(name));
-        } else if path.is_file() {
-            fs::copy(&path, to.join(name)).unwrap();
-        }
-    }
 }
 
 /// The one file beneath `dir` whose path ends so; `NAME/*END` is the last such one in a folder.

@@ -19,7 +19,7 @@ use super::birth::{Ids, Renewed, damage_mark, ids, renew_inbox, view_dir};
 use super::handle::{Handle, Refused};
 use super::input::Input;
 use super::mending::Mending;
-use super::rebirth::{self, be_reborn};
+use super::rebirth::reborn_if_asked;
 use super::receipts::Receipts;
 use super::replay::replay;
 use super::replica::{Known, Logs};
@@ -197,19 +197,7 @@ fn open_with(
     notice: &mut dyn FnMut(Notice),
 ) -> Result<Engine, EngineError> {
     let dir = identity.dir();
-    let parted = rebirth::asked_for(world, dir)?;
-    let reborn = parted.map(|common| (common, be_reborn(world, identity, common)));
-    let fork = match reborn {
-        Some((common, Ok(journal))) => {
-            notice(Notice::Reborn { journal, common: common.seq });
-            None
-        }
-        Some((common, Err(error))) => {
-            tracing::error!(%error, common = %common.seq, "the journal that differs from HQ's stays as it is");
-            Some(common.seq)
-        }
-        None => None,
-    };
+    let fork = reborn_if_asked(world, identity, notice)?;
     let renewed = renew_inbox(world, dir)?;
     let mut news_lost = renewed.is_some();
     if let Some(Renewed { aside }) = renewed {

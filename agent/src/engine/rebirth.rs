@@ -10,11 +10,12 @@ use wasl_protocol::id::{JournalId, Position};
 use wasl_protocol::pack::{Packer, Unpacker};
 use wasl_protocol::rebirth::{Born, Old, RebirthError};
 use wasl_protocol::record::VersionVector;
-use wasl_protocol::units::FeedNo;
+use wasl_protocol::units::{FeedNo, Seq};
 
 use super::EngineError;
 use super::birth::{inboxes, journals, newest, view_dir};
 use super::item::{self, Item};
+use super::life::Notice;
 use super::replica::unlock;
 use crate::journal::{ExtendError, JournalError, Log, Walk, log_dir, only_log_in};
 use crate::keystore::Identity;
@@ -42,8 +43,29 @@ pub(super) fn ask_for(
     written.map_err(|source| EngineError::Io { path, source })
 }
 
+/// Seals the newest journal, if that has been asked for, and goes on in a new one. Where that cannot
+/// be done all stays as it was, and the last entry that HQ has too is answered: an alarm.
+pub(super) fn reborn_if_asked(
+    world: &World,
+    identity: &Identity,
+    notice: &mut dyn FnMut(Notice),
+) -> Result<Option<Seq>, JournalError> {
+    let Some(parted) = asked_for(world, identity.dir())? else { return Ok(None) };
+    let common = parted.seq;
+    Ok(match be_reborn(world, identity, parted) {
+        Ok(journal) => {
+            notice(Notice::Reborn { journal, common });
+            None
+        }
+        Err(error) => {
+            tracing::error!(%error, %common, "the journal that differs from HQ's stays as it is");
+            Some(common)
+        }
+    })
+}
+
 /// Where the newest journal is to be sealed, if that has been asked for.
-pub(super) fn asked_for(world: &World, dir: &Path) -> Result<Option<Position>, JournalError> {
+fn asked_for(world: &World, dir: &Path) -> Result<Option<Position>, JournalError> {
     let path = mark(dir, newest(world, dir)?);
     let bytes = if world.disk.exists(&path) { read_whole(&*world.disk, &path).ok() } else { None };
     Ok(bytes.and_then(|bytes| codec::decode(&bytes).ok()))
@@ -81,7 +103,7 @@ fn forget_cursor(world: &World, identity: &Identity) -> Result<(), Stillborn> {
 
 /// Why a journal is not born again. The data dir is as it was.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Stillborn {
+enum Stillborn {
     /// The logs, or their disk.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -104,11 +126,7 @@ impl From<JournalError> for Stillborn {
 
 /// Seals the newest journal at `common` and writes what follows there again into a new one. A crash
 /// at any moment leaves the one or the other.
-pub(super) fn be_reborn(
-    world: &World,
-    identity: &Identity,
-    common: Position,
-) -> Result<JournalId, Stillborn> {
+fn be_reborn(world: &World, identity: &Identity, common: Position) -> Result<JournalId, Stillborn> {
     let (disk, folder) = (&world.disk, journals(identity.dir()));
     let id = newest(world, identity.dir())?;
     let mut old = Log::open_read(disk, &folder, Purpose::Journal, id)?;

@@ -235,12 +235,17 @@ pub(super) fn enroll(prepared: Prepared) -> (Input, Answer) {
     (Input::Enroll { prepared: Box::new(prepared), answer }, waits)
 }
 
+/// Enrolls in a turn of its own.
+pub(super) fn post(engine: &mut Engine, form: &str, name: &str) -> Result<Enrolled, Refused> {
+    let (input, answer) = enroll(prepared(engine, form, name));
+    engine.turn(vec![input]).unwrap();
+    answer.blocking_recv().unwrap()
+}
+
 /// Enrolls in one turn each, and folds.
 pub(super) fn enroll_all(engine: &mut Engine, forms: impl IntoIterator<Item = u32>) {
     for form in forms {
-        let (input, answer) = enroll(prepared(engine, &form.to_string(), "آيات"));
-        engine.turn(vec![input]).unwrap();
-        answer.blocking_recv().unwrap().unwrap();
+        post(engine, &form.to_string(), "آيات").unwrap();
         engine.keep_up().unwrap();
     }
 }

@@ -8,7 +8,7 @@ use wasl_protocol::units::{FeedNo, Seq};
 use wasl_protocol::wire::Standing;
 
 use super::place::*;
-use crate::engine::{Engine, EngineError, Enrolled, Input, Notice, Run};
+use crate::engine::{Engine, EngineError, Input, Notice, Run};
 
 /// Forms 1 to 3, which HQ has, then 4, 5 and a correction of 2, which it has not. The journal, and
 /// where it parts.
@@ -46,12 +46,6 @@ fn reborn(place: &Place, mut engine: Engine, common: Position) -> (Engine, Journ
     (engine, journal)
 }
 
-fn post(engine: &mut Engine, form: &str) -> Enrolled {
-    let (input, answer) = enroll(prepared(engine, form, "آيات"));
-    engine.turn(vec![input]).unwrap();
-    answer.blocking_recv().unwrap().unwrap()
-}
-
 /// What the values of a record say, group by group.
 fn says(state: &RecordState<Value>) -> Vec<String> {
     let values = state.groups.values().flat_map(|values| values.values());
@@ -62,7 +56,7 @@ fn says(state: &RecordState<Value>) -> Vec<String> {
 fn every_record_says_what_it_said_and_every_answer_is_found_again() {
     let place = Place::new();
     let (mut engine, old, common) = restored(&place);
-    post(&mut engine, "6");
+    post(&mut engine, "6", "آيات").unwrap();
     let before: Vec<_> = everything(&mut engine).iter().map(|(id, s)| (*id, says(s))).collect();
     let (mut engine, new) = reborn(&place, engine, common);
     let head = engine.store.logs.journal.head();
@@ -72,9 +66,9 @@ fn every_record_says_what_it_said_and_every_answer_is_found_again() {
     assert_eq!(after, before);
 
     // What both had is where it was; what HQ lacks has a place in the new journal.
-    let first = post(&mut engine, "1");
+    let first = post(&mut engine, "1", "آيات").unwrap();
     assert_eq!((first.journal, first.position.seq, first.duplicate), (old, Seq(2), true));
-    let fourth = post(&mut engine, "4");
+    let fourth = post(&mut engine, "4", "آيات").unwrap();
     assert_eq!((fourth.journal, fourth.position.seq, fourth.duplicate), (new, Seq(2), true));
     let corrected = found(&mut engine, "2").unwrap().state;
     assert_eq!((corrected.seen.up_to(old), corrected.seen.up_to(new)), (Seq(3), Seq(4)));

@@ -11,12 +11,6 @@ use super::place::*;
 use crate::engine::{Engine, EngineError, Enrolled, Input, Refused};
 use crate::journal::SEGMENT_BYTES;
 
-fn post(engine: &mut Engine, form: &str, name: &str) -> Result<Enrolled, Refused> {
-    let (input, answer) = enroll(prepared(engine, form, name));
-    engine.turn(vec![input]).unwrap();
-    answer.blocking_recv().unwrap()
-}
-
 fn ack(place: &Place, engine: &Engine, stored: Position) -> Input {
     let journal = engine.store.logs.journal.id();
     let ack = Ack::new(EpochId(1), journal, stored, None, 2, &place.hq);
