@@ -190,6 +190,16 @@ fn what_was_rolled_back_is_not_tried_again_by_itself_but_by_hand() {
     synced(&fleet.canary);
     assert_eq!(running(&fleet.canary), 1);
     assert_eq!(rollout(&fleet.district.hq, 2)["stage"], "ABORTED");
+    // By hand it is, until headquarters, which has stopped it, hears of that.
+    assert!(fleet.district.hq.at.stop());
     import(&fleet.canary, &fleet.author.file(&edition));
     in_force(&fleet.canary, 2);
+    fleet.district.hq.at.run().unwrap();
+    until(&fleet.canary, "stopped again", |status| {
+        status["config"]["last_attempt"]["code"] == "aborted"
+    });
+    until_rollout(&fleet.district.hq, 2, "told of it", |told| {
+        at(told, "nasr")["last_attempt"]["code"] == "aborted"
+    });
+    fleet.stopped("rolled_back", "aborted");
 }
