@@ -57,6 +57,8 @@ pub struct StatusSettings {
     pub clock_warn_s: u64,
     /// From how many on that is a warning.
     pub clock_crit_s: u64,
+    /// After how many days without a copy off-site that is a warning.
+    pub backup_warn_days: u32,
 }
 
 impl Default for StatusSettings {
@@ -68,6 +70,7 @@ impl Default for StatusSettings {
             disk_crit_mib: 256,
             clock_warn_s: 30,
             clock_crit_s: 300,
+            backup_warn_days: 8,
         }
     }
 }

@@ -1,9 +1,6 @@
 //! Tokens and keys in the wrong hands.
 
 use crate::district::{District, enroll, synced, until};
-use crate::folder;
-use std::fs;
-use std::path::Path;
 use wasl_tests::fleet::{Office, through};
 
 /// Seconds in a day and an hour: longer than a token lives.
@@ -94,41 +91,4 @@ fn a_revoked_office_is_cut_off_at_once_and_goes_on_enrolling() {
     enroll(&office, 5..10);
     let there = district.hq.at.call(&["record", "list", "--json"]).unwrap();
     assert_eq!(crate::district::ids(&there), before);
-}
-
-#[test]
-fn a_copy_of_an_office_harms_neither_hq_nor_the_office() {
-    let district = District::new();
-    let mut office = district.office("nasr");
-    enroll(&office, 0..10);
-    synced(&office);
-    office.at.stop();
-    let mut copy = district.stranger("copy");
-    folder::copy(office.at.dir(), copy.at.dir());
-    fs::copy(with_suffix(office.at.dir(), "key"), with_suffix(copy.at.dir(), "key")).unwrap();
-    office.at.run().unwrap();
-    enroll(&office, 10..20);
-    let kept = district.agree(&office);
-    // The copy goes on where it was copied, and says something else there.
-    copy.id = "nasr".to_string();
-    copy.at.run().unwrap();
-    enroll(&copy, 100..105);
-    let status = until(&copy, "aware of the fork", |status| {
-        let warnings = status["warnings"].as_array().unwrap();
-        status["synced"] == false && !warnings.is_empty()
-    });
-    assert_eq!(status["records"]["total"], 15);
-    let there = district.hq.at.call(&["record", "list", "--json"]).unwrap();
-    assert_eq!(crate::district::ids(&there), kept);
-    // The office itself is still welcome once the copy is gone.
-    copy.at.stop();
-    enroll(&office, 20..25);
-    // It waits before it comes back, lest two take turns for ever; an operator need not.
-    office.at.call(&["sync", "--timeout", "30"]).unwrap();
-    assert_eq!(district.agree(&office).len(), 25);
-}
-
-fn with_suffix(dir: &Path, suffix: &str) -> std::path::PathBuf {
-    let name = format!("{}.{suffix}", dir.file_name().unwrap().to_str().unwrap());
-    dir.with_file_name(name)
 }

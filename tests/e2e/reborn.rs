@@ -1,11 +1,11 @@
 //! An office put back to an old copy of its disk: it goes on in another journal, by itself.
 
-use crate::district::{District, enroll, synced};
+use crate::district::{District, enroll, ids, synced};
 use crate::folder::copy;
 use crate::hands::{same, set, wait};
 use std::fs;
 use std::path::Path;
-use wasl_tests::fleet::Office;
+use wasl_tests::fleet::{Installation, Office};
 
 /// Puts the disk of a stopped office back to this copy of it.
 fn put_back(office: &Office, copy_of_it: &Path) {
@@ -88,4 +88,53 @@ fn an_office_restored_from_a_backup_that_wrote_nothing_gets_all_back_from_headqu
     is_reborn(&mut office);
     synced(&office);
     assert_eq!(district.agree(&office), all);
+}
+
+#[test]
+fn two_machines_of_one_office_lose_nothing_and_headquarters_says_that_there_are_two() {
+    let district = District::new();
+    let mut office = district.office("nasr");
+    let mut all = enroll(&office, 0..5).ids();
+    synced(&office);
+    assert!(office.at.stop());
+    let root = district.root();
+    let mut clone = district.stranger("clone");
+    clone.id = office.id.clone();
+    copy(office.at.dir(), clone.at.dir());
+    fs::copy(root.join("nasr.key"), root.join("clone.key")).unwrap();
+    let sync = |office: &Office| office.at.call(&["sync", "--timeout", "60"]).unwrap();
+
+    // Both run, both enroll, each cuts off the other's session.
+    office.at.run().unwrap();
+    clone.at.run().unwrap();
+    all.extend(enroll(&office, 5..8).ids());
+    sync(&office);
+    let told = |district: &District| {
+        let status = district.hq.at.get("/v1/status").unwrap();
+        let warnings = status["warnings"].as_array().unwrap().clone();
+        warnings.into_iter().find(|w| w["code"] == "duplicate-identity")
+    };
+    all.extend(enroll(&clone, 10..14).ids());
+    let _ended = clone.at.call(&["sync", "--timeout", "5"]);
+    is_reborn(&mut clone);
+    sync(&clone);
+    assert_eq!(told(&district), None, "so far it may be one machine that was put back");
+    all.extend(enroll(&office, 8..10).ids());
+    sync(&office);
+    let warning = told(&district).expect("whoever writes the old journal is another machine");
+    assert!(warning["text"].as_str().unwrap().starts_with("nasr: "), "{warning:#}");
+
+    // Whichever is switched off, the other has everything.
+    all.extend(enroll(&clone, 14..16).ids());
+    sync(&clone);
+    assert!(clone.at.stop());
+    sync(&office);
+    let listed = |at: &Installation, words: &[&str]| ids(&at.call(words).unwrap());
+    let at_hq = listed(&district.hq.at, &["record", "list", "--office", "nasr", "--json"]);
+    assert_eq!(at_hq, all);
+    assert_eq!(listed(&office.at, &["record", "list", "--json"]), all);
+    district.hq.at.call(&["journal", "verify", "nasr"]).unwrap();
+    assert!(office.at.stop());
+    clone.at.run().unwrap();
+    assert_eq!(district.agree(&clone), all);
 }

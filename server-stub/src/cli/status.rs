@@ -8,7 +8,9 @@ use jiff::Timestamp;
 use tokio::signal::unix::{SignalKind, signal};
 use wasl_shown::screen::Screen;
 
-use crate::status::{Freshness, OfficeState, OfficeStatus, Overall, Severity, Status, Warning};
+use crate::status::{
+    BackupItem, Freshness, OfficeState, OfficeStatus, Overall, Severity, Status, Warning,
+};
 
 use super::args::StatusOptions;
 use super::ask::{Asker, print};
@@ -85,6 +87,7 @@ fn people(s: &Status, style: Style) -> String {
         ("Held", held(s)),
         ("Rollout", rollout(s)),
         ("Database", database(s)),
+        ("Off-site", offsite(s)),
         ("Server", server(s)),
     ] {
         let _ = writeln!(out, "  {name:<10}{}", harmless(&text));
@@ -140,6 +143,15 @@ fn database(s: &Status) -> String {
     let database = &s.database;
     let (size, free) = (bytes(database.bytes), bytes(database.free_bytes));
     format!("{size}, {free} free; epoch {}", s.epoch)
+}
+
+fn offsite(s: &Status) -> String {
+    let told = |copy: &BackupItem| format!("{}, {}", ago(Some(copy.at), s.as_of), copy.place);
+    match (&s.backup.offsite, &s.backup.newest) {
+        (Some(offsite), _) => format!("copied {}", told(offsite)),
+        (None, Some(newest)) => format!("no copy; the newest one here: {}", told(newest)),
+        (None, None) => "no copy (`wasl-hq backup TO_DIR --offsite` makes one)".to_owned(),
+    }
 }
 
 fn server(s: &Status) -> String {

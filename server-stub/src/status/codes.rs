@@ -124,6 +124,31 @@ pub static HELD_UNAUTHORISED: Code = Code {
     by_time: false,
 };
 
+/// One office, two machines.
+pub static DUPLICATE_IDENTITY: Code = Code {
+    code: "duplicate-identity",
+    severity: &[Crit],
+    title: "two machines write as one office",
+    means: "nothing is lost: each goes on in a journal of its own; they cut off each other's link",
+    why: "an office's disk was restored or cloned onto a second machine, and the first one runs too",
+    action: "ask the office which machine is in use, and switch the other one off for good",
+    depends_on: &[],
+    by_time: false,
+};
+
+/// No copy of the database elsewhere.
+pub static BACKUP_OLD: Code = Code {
+    code: "backup-old",
+    severity: &[Warn],
+    title: "the database has no recent copy off-site",
+    means: "should this machine burn, offices send all they have again; what only headquarters \
+            wrote and no office has heard of since that copy is gone",
+    why: "nobody has run the backup, or its copy was not declared off-site",
+    action: "`wasl-hq backup TO_DIR --offsite`, best from a timer, and take TO_DIR elsewhere",
+    depends_on: &[],
+    by_time: false,
+};
+
 /// Most offices at once.
 pub static OFFICES_SILENT: Code = Code {
     code: "offices-silent",
@@ -263,6 +288,7 @@ static ALL: &[&Code] = &[
     &STOPPED,
     &DISK_LOW,
     &HELD_UNAUTHORISED,
+    &DUPLICATE_IDENTITY,
     &OFFICES_SILENT,
     &OFFICE_LOST,
     &CONFIG_NOT_KEPT,
@@ -270,6 +296,7 @@ static ALL: &[&Code] = &[
     &ROLLOUT_STOPPED,
     &HELD,
     &CONFLICTS,
+    &BACKUP_OLD,
     &HQ_CLOCK,
     &OFFICE_CLOCK,
     &OFFICE_NEVER,

@@ -44,6 +44,9 @@ pub struct Status {
     pub held: BTreeMap<String, u64>,
     /// The database and its disk.
     pub database: DatabaseStatus,
+    /// The copies of the database.
+    #[serde(default)]
+    pub backup: BackupStatus,
     /// The newest rollout; none if no edition was pushed.
     pub rollout: Option<RolloutStatus>,
     /// What is wrong, the worst first.
@@ -70,6 +73,26 @@ pub struct Totals {
     pub conflicts: u64,
     /// Entries that are held.
     pub held: u64,
+}
+
+/// The newest copies of the database.
+#[derive(Clone, Debug, Default, JsonSchema, Serialize, Deserialize)]
+pub struct BackupStatus {
+    /// The newest one; none: there is none.
+    pub newest: Option<BackupItem>,
+    /// The newest one that was declared off-site.
+    pub offsite: Option<BackupItem>,
+}
+
+/// One copy of the database.
+#[derive(Clone, Debug, JsonSchema, Serialize, Deserialize)]
+pub struct BackupItem {
+    /// When it was made.
+    pub at: Timestamp,
+    /// Where it was put.
+    pub place: String,
+    /// How many entries it holds.
+    pub entries: u64,
 }
 
 /// How headquarters is, all in all.
@@ -219,6 +242,9 @@ pub struct OfficeStatus {
     pub clock_offset_ms: Option<i64>,
     /// Its journals, oldest first.
     pub journals: Vec<JournalStatus>,
+    /// When a journal last grew although another goes on from it: two machines write as this office.
+    #[serde(default)]
+    pub two_machines_at: Option<Timestamp>,
     /// How far HQ has the newest of them.
     pub stored_seq: Seq,
     /// How many entries of its newest journal HQ has not, of those that it last reported.

@@ -18,14 +18,14 @@ use wasl_protocol::units::UnixMs;
 use crate::gateway::Sessions;
 use crate::rollout::RolloutFacts;
 use crate::settings::StatusSettings;
-use crate::store::{Store, StoreError};
+use crate::store::{CopyMade, Store, StoreError};
 
 pub use crate::habit::Freshness;
 pub use check::{State, Verdict};
 pub use codes::{Code, CodeItem, CodeList};
 pub use document::{
-    DatabaseStatus, HabitStatus, JournalStatus, OfficeState, OfficeStatus, Overall, RolloutStatus,
-    Severity, Status, Totals, Warning,
+    BackupItem, BackupStatus, DatabaseStatus, HabitStatus, JournalStatus, OfficeState,
+    OfficeStatus, Overall, RolloutStatus, Severity, Status, Totals, Warning,
 };
 pub use offices::offices;
 
@@ -79,6 +79,7 @@ impl Status {
             },
             held: store.held_totals().await?,
             database: DatabaseStatus { bytes: disk.bytes, free_bytes: disk.free_bytes },
+            backup: backup(store).await?,
             rollout: rollout.as_ref().map(rollout_status),
             warnings: Vec::new(),
             offices,
@@ -90,6 +91,18 @@ impl Status {
         status.summary = warnings::summary(&status);
         Ok(status)
     }
+}
+
+async fn backup(store: &Store) -> Result<BackupStatus, StoreError> {
+    let item = |copy: CopyMade| BackupItem {
+        at: timestamp(copy.at),
+        place: copy.place,
+        entries: copy.entries,
+    };
+    Ok(BackupStatus {
+        newest: store.newest_copy(false).await?.map(item),
+        offsite: store.newest_copy(true).await?.map(item),
+    })
 }
 
 fn rollout_status(facts: &RolloutFacts) -> RolloutStatus {

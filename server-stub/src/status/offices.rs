@@ -71,6 +71,7 @@ fn office(
         clock_offset_ms: facts.clock_offset_ms,
         stored_seq,
         journals,
+        two_machines_at: facts.two_machines_at.map(timestamp),
         backlog: facts.reported_seq.map(|reported| reported - stored_seq),
         held: facts.held,
         records: facts.records,

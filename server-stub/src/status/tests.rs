@@ -53,6 +53,7 @@ fn status(offices: Vec<OfficeStatus>) -> Status {
         },
         held: BTreeMap::new(),
         database: DatabaseStatus { bytes: 1 << 20, free_bytes: 1 << 40 },
+        backup: BackupStatus::default(),
         rollout: None,
         warnings: Vec::new(),
         offices,
@@ -123,6 +124,31 @@ fn check_answers_in_each_state_with_its_code_and_the_worst_first() {
         s.offices.iter_mut().for_each(|o| o.clock_offset_ms = Some(40_000));
     };
     let hq_off = "WARNING - HQ: the clock of headquarters seems to be off (14 offices are ahead";
+    let two = |s: &mut Status, at: &str| s.offices[3].two_machines_at = Some(at.parse().unwrap());
+    row(
+        |s| two(s, "2027-01-03T09:00:00Z"),
+        &["duplicate-identity"],
+        Critical,
+        "CRITICAL - HQ: two machines write as one office (office-3: last seen 48 h ago)",
+    );
+    row(|s| two(s, "2027-01-02T08:00:00Z"), &[], Ok, "OK - HQ: all is well");
+    let copied = |s: &mut Status, at: &str| {
+        let copy = BackupItem { at: at.parse().unwrap(), place: "/copy".to_owned(), entries: 1 };
+        s.backup = BackupStatus { newest: Some(copy.clone()), offsite: Some(copy) };
+    };
+    row(|s| copied(s, "2026-12-28T10:00:00Z"), &[], Ok, "OK - HQ: all is well");
+    row(
+        |s| copied(s, "2026-12-28T09:00:00Z"),
+        &["backup-old"],
+        Warning,
+        "WARNING - HQ: the database has no recent copy off-site (the last one was made 8 d ago",
+    );
+    row(
+        |s| s.offices[0].joined_at = Some("2026-12-27T09:00:00Z".parse().unwrap()),
+        &["backup-old"],
+        Warning,
+        "WARNING - HQ: the database has no recent copy off-site (there is none, 9 d after",
+    );
     row(all_off, &["hq-clock", "office-clock"], Warning, hq_off);
 }
 

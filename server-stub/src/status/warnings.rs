@@ -28,6 +28,9 @@ const NAMED: usize = 5;
 
 const MIB: u64 = 1 << 20;
 
+/// A day, in seconds.
+const DAY_S: i64 = 24 * 3600;
+
 /// All that is wrong with what `status` says otherwise, the worst first, causes before what they
 /// explain.
 pub(super) fn warnings(
@@ -42,6 +45,7 @@ pub(super) fn warnings(
         .collect();
     all.extend(overstepped.map(alarm));
     all.extend(conflicts(status.totals.conflicts, limits));
+    all.extend(backup(status, limits));
     all.extend(offices::warnings(status, limits));
     if let Some(rollout) = rollout {
         all.extend(config::warnings(rollout, status.warming_up));
@@ -118,6 +122,22 @@ fn conflicts(records: u64, limits: &StatusSettings) -> Option<Warning> {
     let severity = if many { Severity::Warn } else { Severity::Info };
     let text = format!("{}; every value is kept until somebody chooses", count(records, "record"));
     (records > 0).then(|| warning(&codes::CONFLICTS, severity, text))
+}
+
+fn backup(status: &Status, limits: &StatusSettings) -> Option<Warning> {
+    // Without any copy: from when there was something to copy.
+    let offsite = status.backup.offsite.as_ref();
+    let since_at = match offsite {
+        Some(copy) => copy.at,
+        None => status.offices.iter().filter_map(|office| office.joined_at).min()?,
+    };
+    let days = (status.as_of.as_second() - since_at.as_second()) / DAY_S;
+    let text = match offsite {
+        Some(copy) => format!("the last one was made {days} d ago ({})", copy.place),
+        None => format!("there is none, {days} d after the first office joined"),
+    };
+    (days >= limits.backup_warn_days.into())
+        .then(|| since(warning(&codes::BACKUP_OLD, Severity::Warn, text), Some(since_at)))
 }
 
 fn held_back(held: &HeldTotals) -> Option<Warning> {

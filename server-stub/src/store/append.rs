@@ -112,6 +112,7 @@ impl Store {
             // Another connection of the same office was faster: the answer says where HQ stands.
             return self.standing(office, journal).await;
         }
+        journals::grew(&mut tx, journal, self.world().clock.unix()).await?;
         let frame = |item: &read::Item| (item.at, &opened.frames[item.frame.clone()]);
         let frames: Vec<_> = opened.items.iter().map(frame).collect();
         journals::insert(&mut tx, journal, &frames).await?;
@@ -152,7 +153,8 @@ impl Store {
                 return Err(AppendError::Fault("goes on from a position HQ has not".to_owned()));
             }
         }
-        Ok(journals::meet(conn, journal, &office.id, now).await?)
+        let continues = genesis.after.map(|(before, _)| before);
+        Ok(journals::meet(conn, (journal, continues), &office.id, now).await?)
     }
 
     async fn fold(

@@ -5,9 +5,10 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
-use sqlx::SqliteConnection;
 use sqlx::sqlite::SqlitePool;
+use sqlx::{Row, SqliteConnection};
 use wasl_protocol::id::{EpochId, JournalId, Position};
+use wasl_protocol::units::UnixMs;
 
 use super::columns::{number, sql, sql_id};
 use super::journals::{self, Verified};
@@ -27,6 +28,17 @@ pub struct CopyFacts {
     pub records: u64,
     /// How many bytes the file has.
     pub bytes: u64,
+}
+
+/// A copy that was made and found whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CopyMade {
+    /// When, by HQ's clock.
+    pub at: UnixMs,
+    /// Where it was put.
+    pub place: String,
+    /// How many entries it holds.
+    pub entries: u64,
 }
 
 impl Store {
@@ -68,6 +80,18 @@ impl Store {
             self.tell_stable();
         }
         Ok(())
+    }
+
+    /// The copy that was made last; `offsite`: of those that were declared off-site.
+    pub async fn newest_copy(&self, offsite: bool) -> Result<Option<CopyMade>, StoreError> {
+        let row = sqlx::query(
+            "SELECT made_at, place, entries FROM backup WHERE offsite >= ?
+             ORDER BY made_at DESC LIMIT 1",
+        );
+        let row = row.bind(i64::from(offsite)).fetch_optional(self.readers()).await?;
+        let Some(row) = row else { return Ok(None) };
+        let at = UnixMs(row.try_get("made_at")?);
+        Ok(Some(CopyMade { at, place: row.try_get("place")?, entries: number(&row, "entries")? }))
     }
 }
 

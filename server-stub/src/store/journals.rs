@@ -216,21 +216,42 @@ pub(super) async fn births(
     Ok(count.bind(office.as_str()).bind(since.0).fetch_one(conn).await?)
 }
 
-/// Enters a journal that HQ meets at `now`; HQ has none of it yet.
+/// Enters a journal that HQ meets at `now`, and which one it goes on from; HQ has none of it yet.
 pub(super) async fn meet(
     conn: &mut SqliteConnection,
-    journal: JournalId,
+    (journal, continues): (JournalId, Option<JournalId>),
     office: &OfficeId,
     now: UnixMs,
 ) -> Result<(), StoreError> {
     let start = Position::start(journal);
-    sqlx::query("INSERT INTO journal (id, office, met_at, seq, head) VALUES (?, ?, ?, 0, ?)")
-        .bind(sql_id(journal))
-        .bind(office.as_str())
-        .bind(now.0)
-        .bind(&start.head.0[..])
-        .execute(conn)
-        .await?;
+    sqlx::query(
+        "INSERT INTO journal (id, office, met_at, seq, head, continues) VALUES (?, ?, ?, 0, ?, ?)",
+    )
+    .bind(sql_id(journal))
+    .bind(office.as_str())
+    .bind(now.0)
+    .bind(&start.head.0[..])
+    .bind(continues.map(sql_id))
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// A journal has grown at `now`. If another goes on from it, whoever wrote here does not know of
+/// that one: two machines write as one office.
+pub(super) async fn grew(
+    conn: &mut SqliteConnection,
+    journal: JournalId,
+    now: UnixMs,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE journal SET two_machines_at = ?1
+         WHERE id = ?2 AND EXISTS (SELECT 1 FROM journal WHERE continues = ?2)",
+    )
+    .bind(now.0)
+    .bind(sql_id(journal))
+    .execute(conn)
+    .await?;
     Ok(())
 }
 

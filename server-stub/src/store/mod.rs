@@ -35,7 +35,7 @@ mod heard; // in which hours HQ heard each office
 mod tests; // the store's promises
 
 pub use append::{AppendError, Appended};
-pub use backup::{CopyFacts, check_copy};
+pub use backup::{CopyFacts, CopyMade, check_copy};
 pub use counts::{COMMIT_BOUNDS_NS, StoreCounts};
 pub use decide::DecideError;
 pub use disk::DiskFacts;

@@ -75,6 +75,8 @@ pub struct OfficeFacts {
     pub feed: (u64, u64),
     /// Its journals, oldest first, and how far HQ has each.
     pub journals: Vec<(JournalId, Position)>,
+    /// When a journal last grew although another goes on from it: two machines write as this office.
+    pub two_machines_at: Option<UnixMs>,
     /// How many of its entries are held.
     pub held: u64,
     /// How many records it opened.
@@ -245,11 +247,15 @@ impl Store {
         );
         let rows = rows.fetch_all(&mut *tx).await?;
         let mut offices = rows.iter().map(facts).collect::<Result<Vec<_>, _>>()?;
-        let rows = sqlx::query("SELECT id, office, seq, head FROM journal ORDER BY met_at, id");
+        let rows = sqlx::query(
+            "SELECT id, office, seq, head, two_machines_at FROM journal ORDER BY met_at, id",
+        );
         for row in rows.fetch_all(&mut *tx).await? {
             let (writer, journal) = (office(&row, "office")?, JournalId(number(&row, "id")?));
             if let Some(of) = offices.iter_mut().find(|o| o.id == writer) {
                 of.journals.push((journal, position(&row)?));
+                let beside = row.try_get::<Option<i64>, _>("two_machines_at")?;
+                of.two_machines_at = of.two_machines_at.max(beside.map(UnixMs));
             }
         }
         Ok(offices)
@@ -343,6 +349,7 @@ fn facts(row: &SqliteRow) -> Result<OfficeFacts, StoreError> {
         reported_seq: row.try_get::<Option<i64>, _>("head_seq")?.map(|n| Seq(n.cast_unsigned())),
         feed: (number(row, "cursor_feed")?, number(row, "feed_head")?),
         journals: Vec::new(),
+        two_machines_at: None,
         held: number(row, "held_count")?,
         records: number(row, "record_count")?,
         conflicts: number(row, "conflict_count")?,

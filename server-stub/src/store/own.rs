@@ -43,7 +43,7 @@ pub(super) async fn begin(
     let genesis = genesis.map_err(|_| StoreError::Damaged("HQ's own wrapping key"))?;
     let mut frame = Vec::new();
     let at = genesis.link(journal, &mut frame);
-    journals::meet(conn, journal, &hq, now).await?;
+    journals::meet(conn, (journal, None), &hq, now).await?;
     journals::insert(conn, journal, &[(at, &frame)]).await?;
     journals::advance(conn, journal, Position::start(journal), at).await?;
     Ok(())

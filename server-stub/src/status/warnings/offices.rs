@@ -1,11 +1,13 @@
 //! What is wrong with offices: who is silent, and whose clock is off.
 
+use jiff::Timestamp;
+
 use crate::habit::Freshness;
 use crate::settings::StatusSettings;
 
 use super::super::codes::{self, Code};
 use super::super::document::{OfficeStatus, Severity, Status, Warning};
-use super::{count, named, since, warning};
+use super::{DAY_S, count, named, since, warning};
 
 /// Fewer offices than this have nothing in common.
 const SOME: usize = 3;
@@ -13,8 +15,29 @@ const SOME: usize = 3;
 /// What there is to say of the offices.
 pub(super) fn warnings(status: &Status, limits: &StatusSettings) -> Vec<Warning> {
     let mut all = silence(status);
+    all.extend(two_machines(status));
     all.extend(clocks(status, limits));
     all
+}
+
+/// Told until two machines have not written as one office for some days: what is closed on Friday
+/// is still there on Sunday.
+fn two_machines(status: &Status) -> Option<Warning> {
+    let lately = |at: &Timestamp| status.as_of.as_second() - at.as_second() < 3 * DAY_S;
+    let of: Vec<_> = status
+        .offices
+        .iter()
+        .filter_map(|office| Some((office, office.two_machines_at.filter(lately)?)))
+        .collect();
+    let told: Vec<_> = of
+        .iter()
+        .map(|(office, at)| {
+            let hours = (status.as_of.as_second() - at.as_second()).max(0) / 3600;
+            format!("{}: last seen {hours} h ago", office.id)
+        })
+        .collect();
+    (!told.is_empty())
+        .then(|| warning(&codes::DUPLICATE_IDENTITY, Severity::Crit, named(&told, "; ")))
 }
 
 fn silence(status: &Status) -> Vec<Warning> {
