@@ -176,15 +176,18 @@ impl Logs {
 
     /// The newest journal and the inbox, for whoever copies them.
     pub(super) fn sources(&self, dir: &Path) -> mirror::Sources {
-        let source = |log: &Log, purpose, folder| mirror::Source {
-            purpose,
+        let source = |log: &Log, folder, before| mirror::Source {
+            purpose: log.purpose(),
             folder,
             id: log.id(),
             end: log.head(),
+            before,
         };
+        let older = |older: &Older| source(&older.log, journals(dir), Vec::new());
+        let before = self.older.iter().map(older).collect();
         [
-            source(&self.journal, Purpose::Journal, journals(dir)),
-            source(&self.inbox, Purpose::Inbox, inboxes(dir)),
+            source(&self.journal, journals(dir), before),
+            source(&self.inbox, inboxes(dir), Vec::new()),
         ]
     }
 

@@ -88,6 +88,13 @@ impl Copy {
     ) -> Result<Self, Trouble> {
         refuse_place(&**disk, dir, place)?;
         let [journal, inbox] = sources;
+        refuse_foreign(&**disk, place, journal)?;
+        put_aside(disk, place, inbox)?;
+        refuse_foreign(&**disk, place, inbox)?;
+        for before in &journal.before {
+            let mut log = open_one(disk, place, before, before.end)?;
+            catch_up(disk, &mut log, before, before.end)?;
+        }
         let journal = open_one(disk, place, journal, durable[0])?;
         let inbox = open_one(disk, place, inbox, durable[1])?;
         Ok(Self { disk: disk.clone(), place: place.to_owned(), logs: [journal, inbox] })
@@ -147,6 +154,34 @@ pub(super) fn folder(place: &Path, source: &Source) -> PathBuf {
     place.join(source.folder.file_name().expect("a log lies in a named folder"))
 }
 
+/// Refuses a place with a log that is neither this one nor one that it goes on from.
+fn refuse_foreign(disk: &dyn Disk, place: &Path, source: &Source) -> Result<(), Trouble> {
+    let folder = folder(place, source);
+    let ours = |id: &JournalId| source.chain().any(|log| log.id == *id);
+    match journal::logs_in(disk, &folder)?.into_iter().find(|id| !ours(id)) {
+        Some(found) => Err(Trouble::Foreign { path: folder, found }),
+        None => Ok(()),
+    }
+}
+
+/// Moves aside, at the place, inboxes that this office has given up: HQ has all that is in them.
+fn put_aside(disk: &Arc<dyn Disk>, place: &Path, inbox: &Source) -> Result<(), Trouble> {
+    let folder = folder(place, inbox);
+    let ours = own(disk, inbox)?.genesis()?;
+    for id in journal::logs_in(&**disk, &folder)? {
+        let genesis =
+            Log::open_read(disk, &folder, inbox.purpose, id).and_then(|mut log| log.genesis());
+        let given_up = id != inbox.id
+            && genesis.is_ok_and(|g| (&g.office, g.sign_key) == (&ours.office, ours.sign_key));
+        if given_up {
+            let old = journal::log_dir(&folder, id);
+            disk.rename(&old, &old.with_added_extension("given-up"))?;
+            disk.sync_dir(&folder)?;
+        }
+    }
+    Ok(())
+}
+
 fn open_one(
     disk: &Arc<dyn Disk>,
     place: &Path,
@@ -154,13 +189,8 @@ fn open_one(
     durable: Position,
 ) -> Result<Log, Trouble> {
     let folder = folder(place, source);
-    match journal::logs_in(&**disk, &folder)?.as_slice() {
-        [] => begin(disk, &folder, source)?,
-        ids => {
-            if let Some(found) = ids.iter().find(|id| **id != source.id) {
-                return Err(Trouble::Foreign { path: folder, found: *found });
-            }
-        }
+    if !journal::logs_in(&**disk, &folder)?.contains(&source.id) {
+        begin(disk, &folder, source)?;
     }
     let (mut log, torn) = Log::open(disk, &folder, source.purpose, source.id, None)?;
     if let Some(torn) = torn {

@@ -53,6 +53,15 @@ pub struct Source {
     pub id: JournalId,
     /// Where it ends, durably.
     pub end: Position,
+    /// The logs that it goes on from, oldest first: nothing is written there any more.
+    pub before: Vec<Source>,
+}
+
+impl Source {
+    /// It, and all that it goes on from, oldest first.
+    fn chain(&self) -> impl Iterator<Item = &Self> {
+        self.before.iter().chain([self])
+    }
 }
 
 /// Journal and inbox.

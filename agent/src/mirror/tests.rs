@@ -118,8 +118,33 @@ struct Place {
     dir: PathBuf,
     there: PathBuf,
     logs: [Log; 2],
+    before: Vec<Source>,
     key: DataKey,
     packer: Packer,
+}
+
+fn name(purpose: Purpose) -> &'static str {
+    match purpose {
+        Purpose::Journal => "journal",
+        Purpose::Inbox => "inbox",
+    }
+}
+
+/// A new log of the office in its folder.
+fn begin(
+    world: &World,
+    dir: &Path,
+    (purpose, id): (Purpose, JournalId),
+    key: &DataKey,
+    after: Option<(JournalId, Position)>,
+) -> Log {
+    let readers = [(UnwrapKey::from_secret(&[2; 32]).wrap_key(), [4; 32])];
+    let (office, sign) = ("nasr".parse().unwrap(), VerifyKey([3; 32]));
+    let mut genesis = Genesis::new(purpose, office, UnixMs(0), sign, (key, id), &readers).unwrap();
+    genesis.after = after;
+    let folder = dir.join(name(purpose));
+    Log::create(&world.disk, &folder, id, &genesis).unwrap();
+    Log::open(&world.disk, &folder, purpose, id, None).unwrap().0
 }
 
 impl Place {
@@ -135,32 +160,43 @@ impl Place {
         let disk: Arc<dyn Disk> = Arc::new(Second(there.clone(), faults.clone()));
         let world = World { disk, ..World::real() };
         let key = DataKey::new([1; 32]);
-        let reader = UnwrapKey::from_secret(&[2; 32]).wrap_key();
-        let log = |purpose, name, id| {
-            let (office, sign) = ("nasr".parse().unwrap(), VerifyKey([3; 32]));
-            let readers = [(reader, [4; 32])];
-            let genesis =
-                Genesis::new(purpose, office, UnixMs(0), sign, (&key, id), &readers).unwrap();
-            let folder = dir.join(name);
-            Log::create(&world.disk, &folder, id, &genesis).unwrap();
-            Log::open(&world.disk, &folder, purpose, id, None).unwrap().0
-        };
-        let logs = [log(Purpose::Journal, "journal", ids[0]), log(Purpose::Inbox, "inbox", ids[1])];
+        let logs = [(Purpose::Journal, ids[0]), (Purpose::Inbox, ids[1])];
+        let logs = logs.map(|log| begin(&world, &dir, log, &key, None));
         fs::write(dir.join("identity.sealed"), b"sealed").unwrap();
         fs::create_dir(dir.join("config")).unwrap();
         fs::write(dir.join("config/3.edition"), b"three").unwrap();
-        Self { _top: top, world, faults, dir, there, logs, key, packer: Packer::new() }
+        let (before, packer) = (Vec::new(), Packer::new());
+        Self { _top: top, world, faults, dir, there, logs, before, key, packer }
+    }
+
+    fn source(&self, log: &Log) -> Source {
+        Source {
+            purpose: log.purpose(),
+            folder: self.dir.join(name(log.purpose())),
+            id: log.id(),
+            end: log.head(),
+            before: Vec::new(),
+        }
     }
 
     fn sources(&self) -> Sources {
-        let [journal, inbox] = &self.logs;
-        let source = |log: &Log, name| Source {
-            purpose: log.purpose(),
-            folder: self.dir.join(name),
-            id: log.id(),
-            end: log.head(),
-        };
-        [source(journal, "journal"), source(inbox, "inbox")]
+        let [journal, inbox] = self.logs.each_ref().map(|log| self.source(log));
+        [Source { before: self.before.clone(), ..journal }, inbox]
+    }
+
+    /// The journal goes on in another one from here.
+    fn reborn(&mut self, id: JournalId) {
+        let old = self.source(&self.logs[0]);
+        let after = Some((old.id, old.end));
+        let journal = (Purpose::Journal, id);
+        self.logs[0] = begin(&self.world, &self.dir, journal, &self.key, after);
+        self.before.push(old);
+    }
+
+    /// The inbox is given up, and there is a new one.
+    fn renew_inbox(&mut self, id: JournalId) {
+        fs::remove_dir_all(self.dir.join("inbox")).unwrap();
+        self.logs[1] = begin(&self.world, &self.dir, (Purpose::Inbox, id), &self.key, None);
     }
 
     fn start(&self) -> Mirror {
@@ -305,6 +341,29 @@ fn a_disk_that_is_pulled_out_catches_up_when_it_is_back() {
     fs::rename(&drawer, &place.there).unwrap();
     level(&mirror, &place);
     assert_eq!(place.there(), place.heads());
+}
+
+#[test]
+fn a_journal_that_was_born_again_is_copied_with_those_before_it_and_a_new_inbox_for_the_old_one() {
+    let mut place = Place::new();
+    place.turn(None, 0, 500);
+    let mirror = place.start();
+    level(&mirror, &place);
+    drop(mirror);
+    place.turn(None, 0, 600); // the other disk was not plugged in
+    place.reborn(JournalId(0xbeef_0002));
+    place.renew_inbox(JournalId(0xcafe_0002));
+    place.turn(None, 0, 700);
+    let mirror = place.start();
+    level(&mirror, &place);
+    assert_eq!(place.there(), place.heads());
+    let old = &place.before[0];
+    let folder = place.there.join("journal");
+    assert_eq!(verify(&RealDisk, &folder, old.id, None).unwrap().unwrap().end, old.end);
+    // It is no other office's now, nor again.
+    drop(mirror);
+    level(&place.start(), &place);
+    assert!(place.there.join("inbox/000000000000cafe.given-up").exists());
 }
 
 #[test]
