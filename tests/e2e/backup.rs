@@ -30,10 +30,11 @@ fn epoch(district: &District) -> Value {
     district.hq.at.status().unwrap()["epoch"].clone()
 }
 
-/// Headquarters' database lies in `at`, with or without what is kept beside it.
-const DATABASE: [&str; 4] = ["hq.db", "hq.db-wal", "hq.db-shm", "hq.db.beside"];
+/// Headquarters' database, and what is kept beside it.
+pub const DATABASE: [&str; 4] = ["hq.db", "hq.db-wal", "hq.db-shm", "hq.db.beside"];
 
-fn copy_database(from: &Path, to: &Path, files: &[&str]) {
+/// Copies those of these files that are there.
+pub fn copy_database(from: &Path, to: &Path, files: &[&str]) {
     fs::create_dir_all(to).unwrap();
     for name in files {
         match fs::copy(from.join(name), to.join(name)) {
@@ -44,7 +45,7 @@ fn copy_database(from: &Path, to: &Path, files: &[&str]) {
 }
 
 /// Stops headquarters, puts this database in the place of its own, and starts it.
-fn put_back(district: &mut District, old: &Path, files: &[&str]) {
+pub fn put_back(district: &mut District, old: &Path, files: &[&str]) {
     assert!(district.hq.at.stop());
     let dir = district.hq.at.dir().to_owned();
     for name in ["hq.db", "hq.db-wal", "hq.db-shm"] {

@@ -27,6 +27,7 @@ mod port; // strangers on the QUIC port
 mod power; // the power fails, at any moment
 mod reborn; // an old copy of an office's disk
 mod receipt; // what a citizen takes home
+mod replace; // another machine in the place of one that is gone
 mod resources; // no room, no inodes, no descriptors, and far too much to send
 mod rot; // bits that flipped, tails cut off, files that are gone
 mod schemas; // what --json prints

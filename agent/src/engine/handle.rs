@@ -54,10 +54,9 @@ pub struct Change {
 pub struct Enrolled {
     /// The record.
     pub record: RecordId,
-    /// The journal that holds it.
-    pub journal: JournalId,
-    /// The place of the entry that opened the record.
-    pub position: Position,
+    /// The entry that opened the record: its journal, and its place there. None for what a machine
+    /// before this one enrolled: HQ has the entry, and this disk what HQ said of the record.
+    pub entry: Option<(JournalId, Position)>,
     /// Was the same content enrolled before?
     pub duplicate: bool,
 }

@@ -270,7 +270,8 @@ impl Engine {
         let context = VersionVector::default();
         let opening = Some((opening, new.arrival));
         self.fold_ours(position, context, new.record, (opening, new.groups))?;
-        Ok(Ok(Enrolled { record: new.record, journal, position, duplicate: false }))
+        let entry = Some((journal, position));
+        Ok(Ok(Enrolled { record: new.record, entry, duplicate: false }))
     }
 
     /// Compare-and-set: earlier acts of the same turn count.
@@ -359,9 +360,12 @@ impl Engine {
         row: &Row,
         new: &Prepared,
     ) -> Result<Result<Enrolled, Refused>, EngineError> {
-        let opened = row.opened.filter(|_| row.state.posted.contains(&new.posted));
-        let Some(opened) = opened else {
+        if !row.state.posted.contains(&new.posted) {
             return Ok(Err(Refused::Clash(new.form_number.clone())));
+        }
+        let record = new.record;
+        let Some(opened) = row.opened else {
+            return Ok(Ok(Enrolled { record, entry: None, duplicate: true }));
         };
         let journal = &self.store.logs.journal;
         if opened.journal == journal.id() && opened.seq > journal.head().seq {
@@ -369,8 +373,7 @@ impl Engine {
         }
         let position = self.store.logs.position(opened)?;
         let Some(position) = position else { return Ok(Err(Refused::Damaged)) };
-        let (record, journal) = (new.record, opened.journal);
-        Ok(Ok(Enrolled { record, journal, position, duplicate: true }))
+        Ok(Ok(Enrolled { record, entry: Some((opened.journal, position)), duplicate: true }))
     }
 
     pub(super) fn fold(&mut self, item: Item) -> Result<(), EngineError> {

@@ -28,12 +28,13 @@ pub struct EnrolledReport {
     pub id: RecordId,
     /// The number on the form.
     pub form_number: FormNumber,
-    /// The journal that holds it.
-    pub journal: JournalId,
+    /// The journal that holds it. Null, as the next two, for what a machine before this one
+    /// enrolled: headquarters has the entry.
+    pub journal: Option<JournalId>,
     /// The number of the entry that opened it.
-    pub seq: Seq,
+    pub seq: Option<Seq>,
     /// The head after that entry.
-    pub head: Head,
+    pub head: Option<Head>,
     /// Was the same content enrolled before?
     pub duplicate: bool,
 }
@@ -41,12 +42,13 @@ pub struct EnrolledReport {
 impl EnrolledReport {
     /// The report of an answer of the engine.
     pub fn new(form_number: FormNumber, enrolled: &Enrolled) -> Self {
+        let (journal, position) = enrolled.entry.unzip();
         Self {
             id: enrolled.record,
             form_number,
-            journal: enrolled.journal,
-            seq: enrolled.position.seq,
-            head: enrolled.position.head,
+            journal,
+            seq: position.map(|at| at.seq),
+            head: position.map(|at| at.head),
             duplicate: enrolled.duplicate,
         }
     }

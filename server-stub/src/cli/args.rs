@@ -151,6 +151,12 @@ pub(super) enum OfficeCommand {
         /// Which office; the beginning of its id will do
         id: OfficeId,
     },
+    /// Print a join token for a new machine of an office whose own is gone; that one is let in no
+    /// more, and what it had not sent comes only from its disk or mirror
+    Replace {
+        /// Which office; the beginning of its id will do
+        id: OfficeId,
+    },
 }
 
 #[derive(Debug, Subcommand)]

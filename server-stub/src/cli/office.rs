@@ -1,4 +1,4 @@
-//! `office add / list / show / token / revoke`.
+//! `office add / list / show / token / revoke / replace`.
 
 use jiff::Timestamp;
 use serde_json::json;
@@ -28,6 +28,11 @@ pub(super) async fn office(asker: &Asker, command: OfficeCommand) -> Result<(), 
             let path = format!("/v1/offices/{id}/revoke");
             let office: OfficeDocument = asker.post(&path, &json!({})).await?;
             asker.show(&office, |o| format!("{} is revoked", o.office.id))?;
+        }
+        OfficeCommand::Replace { id } => {
+            let path = format!("/v1/offices/{id}/replace");
+            let token: TokenDocument = asker.post(&path, &json!({})).await?;
+            asker.show(&token, |t| t.token.clone())?;
         }
         OfficeCommand::List => {
             let list: OfficeList = asker.get("/v1/offices").await?;

@@ -11,7 +11,7 @@ mod edits; // what headquarters changes in a record
 mod exposed; // what a monitoring system sees
 mod held; // entries that are not applied: list, show, release, refuse
 mod named; // ids, whole or their beginning
-mod offices; // add, list, show, token, revoke
+mod offices; // add, list, show, token, revoke, replace
 mod problem; // what a caller is told when something is refused
 mod receipts; // what citizens took home
 mod records; // states as HQ has them, and how they came about
@@ -86,6 +86,7 @@ impl Console {
             .route("/v1/offices/{id}", get(offices::show))
             .route("/v1/offices/{id}/token", post(offices::token))
             .route("/v1/offices/{id}/revoke", post(offices::revoke))
+            .route("/v1/offices/{id}/replace", post(offices::replace))
             .route("/v1/offices/{id}/verify", get(verify::verify))
             .route("/v1/records", get(records::list))
             .route("/v1/records/{id}", get(records::show).patch(edits::patch).layer(record))

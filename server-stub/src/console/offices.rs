@@ -1,4 +1,4 @@
-//! Offices: add, list, show, token, revoke.
+//! Offices: add, list, show, token, revoke, replace.
 
 use std::sync::Arc;
 
@@ -125,6 +125,20 @@ pub(super) async fn revoke(
     live.running.sessions.end(&id, ByeCode::Revoked);
     tracing::info!(office = %id, "an office was revoked");
     document(&console, &id).await
+}
+
+pub(super) async fn replace(
+    State(console): State<Arc<Console>>,
+    Path(id): Path<String>,
+) -> Result<(StatusCode, Json<TokenDocument>), Problem> {
+    let (live, id) = (console.live()?, office_id(&console, &id).await?);
+    let minted = minted(&console, live, &id);
+    if !console.store.replace(&id, minted.hash, minted.expires_at).await? {
+        return Err(unknown(&id));
+    }
+    live.running.sessions.end(&id, ByeCode::Revoked);
+    tracing::info!(office = %id, "another machine takes the place of an office's");
+    Ok((StatusCode::CREATED, Json(token_document(&minted))))
 }
 
 /// There is no such office.

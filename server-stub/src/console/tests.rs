@@ -93,8 +93,9 @@ async fn a_stopped_hq_can_be_read_and_not_changed() {
     let (console, _dir) = console(false).await;
     assert_eq!(get(&console, "/v1/offices").await.0, StatusCode::OK);
     assert_eq!(get(&console, "/v1/status").await.1["running"], false);
-    for path in ["/v1/offices", "/v1/offices/nasr/token", "/v1/offices/nasr/revoke"] {
-        let (status, problem) = post(&console, path, json!({"id": "nasr"})).await;
+    for path in ["", "/nasr/token", "/nasr/revoke", "/nasr/replace"] {
+        let path = format!("/v1/offices{path}");
+        let (status, problem) = post(&console, &path, json!({"id": "nasr"})).await;
         assert_eq!(
             (status, &problem["code"]),
             (StatusCode::SERVICE_UNAVAILABLE, &json!("stopped"))

@@ -97,7 +97,7 @@ impl Store {
     ) -> Result<Appended, AppendError> {
         let mut tx = self.write().await?;
         // Within the transaction: once `revoke` has returned, nothing of that office comes in.
-        if offices::revoked(&mut tx, &office.id).await? {
+        if offices::revoked(&mut tx, office).await? {
             return Err(AppendError::Fault("the office is revoked".to_owned()));
         }
         if known.is_none() {

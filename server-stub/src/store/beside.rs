@@ -97,8 +97,9 @@ impl Beside {
         let Some(kept) = self.load().map_err(sqlx::Error::Io)? else { return Ok(false) };
         let now = read(conn, life).await?;
         for (id, office) in &kept.offices {
-            if now.offices.get(id) != Some(office) {
-                enter(conn, id, office).await?;
+            let known = now.offices.get(id);
+            if known != Some(office) {
+                enter(conn, id, office, known).await?;
             }
         }
         let put_back = kept.epoch != now.epoch || kept.journal != now.journal || kept.seq > now.seq;
@@ -152,6 +153,7 @@ async fn enter(
     conn: &mut SqliteConnection,
     id: &str,
     office: &KeptOffice,
+    known: Option<&KeptOffice>,
 ) -> Result<(), StoreError> {
     tracing::warn!(office = id, "the database was put back: the office's keys are entered again");
     // Its token is gone with the state in which it was good.
@@ -166,6 +168,18 @@ async fn enter(
     .bind(&[0u8; 32][..])
     .execute(&mut *conn)
     .await?;
+    let another = known.is_some_and(|known| known.joined != office.joined);
+    if another {
+        // Another machine takes its place: the one before it is let in no more, by key or by token.
+        sqlx::query(
+            "UPDATE office SET token_hash = ?, token_expires_at = 0, transport_key = NULL,
+             sign_key = NULL, wrap_key = NULL, joined_at = NULL, revoked_at = NULL WHERE id = ?",
+        )
+        .bind(&[0u8; 32][..])
+        .bind(id)
+        .execute(&mut *conn)
+        .await?;
+    }
     if let Some(keys) = &office.joined {
         let bytes = |hex: &String| {
             HEXLOWER.decode(hex.as_bytes()).map_err(|_| StoreError::Damaged("the file beside it"))

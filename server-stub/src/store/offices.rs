@@ -202,6 +202,32 @@ impl Store {
         Ok(done.rows_affected() == 1)
     }
 
+    /// Has another machine take the place of an office's: whoever shows the token of this hash joins
+    /// as that office, and the machine before it is let in no more. Durable when this returns. Its
+    /// journals and records stay. False if there is no such office.
+    pub async fn replace(
+        &self,
+        id: &OfficeId,
+        hash: SecretHash,
+        expires_at: UnixMs,
+    ) -> Result<bool, StoreError> {
+        let mut tx = self.write().await?;
+        let done = sqlx::query(
+            "UPDATE office SET token_hash = ?, token_expires_at = ?, transport_key = NULL,
+             sign_key = NULL, wrap_key = NULL, agent_version = NULL, joined_at = NULL,
+             revoked_at = NULL, cursor_epoch = NULL, cursor_feed = 0, seen_at = NULL,
+             clock_offset_ms = NULL, head_seq = NULL WHERE id = ?",
+        )
+        .bind(&hash.0[..])
+        .bind(expires_at.0)
+        .bind(id.as_str())
+        .execute(&mut *tx)
+        .await?;
+        self.keep_beside(&mut tx).await?;
+        tx.commit().await?;
+        Ok(done.rows_affected() == 1)
+    }
+
     /// Notes how far an office has taken its feed. A cursor of another epoch is of no use.
     pub async fn cursor_moved(&self, office: &OfficeId, cursor: Cursor) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
@@ -274,14 +300,17 @@ pub(super) async fn exists(conn: &mut SqliteConnection, id: &OfficeId) -> Result
     Ok(row.bind(id.as_str()).fetch_optional(conn).await?.is_some())
 }
 
-/// May this office no longer come?
+/// May this office no longer come: is it revoked, or is another machine in its place?
 pub(super) async fn revoked(
     conn: &mut SqliteConnection,
-    id: &OfficeId,
+    office: &Office,
 ) -> Result<bool, StoreError> {
-    let row = sqlx::query("SELECT revoked_at FROM office WHERE id = ?");
-    let row = row.bind(id.as_str()).fetch_optional(conn).await?;
-    Ok(row.map_or(Ok(None), |r| moment(&r, "revoked_at"))?.is_some())
+    let row = sqlx::query("SELECT sign_key, revoked_at FROM office WHERE id = ?");
+    let Some(row) = row.bind(office.id.as_str()).fetch_optional(conn).await? else {
+        return Ok(true);
+    };
+    let same = row.try_get::<Option<&[u8]>, _>("sign_key")? == Some(&office.sign_key.0[..]);
+    Ok(!same || moment(&row, "revoked_at")?.is_some())
 }
 
 /// Why this request is not let in, if it is not.

@@ -114,19 +114,20 @@ impl World<'_> {
                 self.oracle.opened.retain(|opened| opened.record != enrolled.record);
             }
             Ok(enrolled) => {
-                let again = was.filter(|was| *was != enrolled.position);
+                // Without an entry: a machine before this one enrolled it, and HQ said so.
+                let Some((_, now)) = enrolled.entry else { return };
+                let again = was.filter(|was| *was != now);
                 if again.is_some() && beside_hole {
                     self.count("enrollment journalled twice, beside a hole");
                     self.oracle.doubled.insert(uid);
                 } else if let Some(was) = again {
-                    let now = enrolled.position;
                     self.violated(
                         "I1",
                         format!("{uid} was answered at {}, and now at {}", was.seq, now.seq),
                     );
                 }
                 self.count("enrollment answered");
-                self.answered(nth, uid, enrolled.position);
+                self.answered(nth, uid, now);
             }
             Err(Refused::Clash(_)) if uid == CLASH || was.is_none() || beside_hole => {}
             Err(Refused::Damaged) if beside_hole => {

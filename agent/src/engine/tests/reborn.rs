@@ -8,7 +8,7 @@ use wasl_protocol::units::{FeedNo, Seq};
 use wasl_protocol::wire::Standing;
 
 use super::place::*;
-use crate::engine::{Engine, EngineError, Input, Notice, Run};
+use crate::engine::{Engine, EngineError, Enrolled, Input, Notice, Run};
 
 /// Forms 1 to 3, which HQ has, then 4, 5 and a correction of 2, which it has not. The journal, and
 /// where it parts.
@@ -67,9 +67,10 @@ fn every_record_says_what_it_said_and_every_answer_is_found_again() {
 
     // What both had is where it was; what HQ lacks has a place in the new journal.
     let first = post(&mut engine, "1", "آيات").unwrap();
-    assert_eq!((first.journal, first.position.seq, first.duplicate), (old, Seq(2), true));
+    let entry = |enrolled: &Enrolled| enrolled.entry.map(|(journal, at)| (journal, at.seq));
+    assert_eq!((entry(&first), first.duplicate), (Some((old, Seq(2))), true));
     let fourth = post(&mut engine, "4", "آيات").unwrap();
-    assert_eq!((fourth.journal, fourth.position.seq, fourth.duplicate), (new, Seq(2), true));
+    assert_eq!((entry(&fourth), fourth.duplicate), (Some((new, Seq(2))), true));
     let corrected = found(&mut engine, "2").unwrap().state;
     assert_eq!((corrected.seen.up_to(old), corrected.seen.up_to(new)), (Seq(3), Seq(4)));
     let (_, acts) =

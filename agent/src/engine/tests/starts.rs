@@ -185,7 +185,7 @@ async fn the_thread_answers_and_stops_cleanly() {
     let config = EngineConfig { hq: place.hq.verify_key(), view_cache_bytes: VIEW_CACHE_BYTES };
     let running = start(&place.world, &place.identity, config, &mut |_| {}).unwrap();
     let answer = running.handle.enroll(draft).await.unwrap();
-    assert_eq!(answer.await.unwrap().unwrap().position.seq.0, 2);
+    assert_eq!(answer.await.unwrap().unwrap().entry.unwrap().1.seq.0, 2);
     // Facts are told after the answers of their turn.
     running.handle.facts().wait_for(|facts| facts.records == 1).await.unwrap();
     running.handle.stop().await;

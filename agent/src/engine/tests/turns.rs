@@ -22,8 +22,9 @@ fn an_enrollment_is_answered_with_its_place_and_comes_back_as_it_was_posted() {
     let place = Place::new();
     let mut engine = place.open();
     let enrolled = post(&mut engine, "1", "آيات").unwrap();
-    assert_eq!((enrolled.position.seq, enrolled.duplicate), (Seq(2), false));
-    assert_eq!(enrolled.position, engine.store.logs.journal.head());
+    let (_, at) = enrolled.entry.unwrap();
+    assert_eq!((at.seq, enrolled.duplicate), (Seq(2), false));
+    assert_eq!(at, engine.store.logs.journal.head());
     let found = found(&mut engine, "1").unwrap();
     let person = &found.state.groups[&"person".parse().unwrap()];
     let value = person.values().next().unwrap();
@@ -43,7 +44,7 @@ fn a_retry_is_answered_with_the_first_place_and_other_content_is_refused() {
     let clash = post(&mut engine, "1", "زينب").unwrap_err();
     assert_eq!(clash, Refused::Clash("1".parse().unwrap()));
     engine.keep_up().unwrap();
-    assert_eq!(post(&mut engine, "1", "آيات").unwrap().position, first.position);
+    assert_eq!(post(&mut engine, "1", "آيات").unwrap().entry, first.entry);
     assert_eq!(engine.facts.records, 2);
 }
 
@@ -59,7 +60,7 @@ fn earlier_acts_of_the_same_turn_count() {
     let first = answers[0].clone().unwrap();
     assert_eq!(answers[1], Ok(Enrolled { duplicate: true, ..first }));
     assert_eq!(answers[2], Err(Refused::Clash("1".parse().unwrap())));
-    assert_eq!(answers[3].as_ref().unwrap().position.seq, Seq(3));
+    assert_eq!(answers[3].as_ref().unwrap().entry.unwrap().1.seq, Seq(3));
 }
 
 #[test]
@@ -132,7 +133,7 @@ fn a_full_disk_closes_intake_only_and_room_opens_it_again() {
     post(&mut engine, &form.to_string(), &long(form)).unwrap();
     assert_eq!(engine.store.logs.journal.segments(), 2);
     let first = post(&mut engine, "1", &long(1)).unwrap();
-    assert_eq!((first.position.seq, first.duplicate), (Seq(2), true));
+    assert_eq!((first.entry.unwrap().1.seq, first.duplicate), (Seq(2), true));
 }
 
 /// 100 KB of text that does not compress well.

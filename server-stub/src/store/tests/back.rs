@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use sqlx::{Connection as _, SqliteConnection};
 use wasl_protocol::entry::Cursor;
 use wasl_protocol::id::{EpochId, Head};
+use wasl_protocol::join::JoinRefusal;
 use wasl_protocol::keys::SignKey;
 use wasl_protocol::news::SignedNews;
 use wasl_protocol::record::Correction;
@@ -12,6 +13,7 @@ use wasl_protocol::units::FeedNo;
 use wasl_protocol::wire::Ack;
 
 use super::desk::Desk;
+use super::joining::join;
 use super::*;
 use crate::store::{CopyFacts, check_copy};
 
@@ -195,4 +197,40 @@ async fn only_what_hq_signed_in_this_life_or_a_cursor_of_its_future_shows_that_i
     }
     let liar = Some(Cursor { epoch: hq.store.epoch(), feed: FeedNo(u64::MAX >> 1) });
     assert!(!hq.store.was_put_back(id, liar, None).await.unwrap(), "not for ever");
+}
+
+#[tokio::test]
+async fn a_replaced_machine_is_let_in_no_more_even_after_the_database_was_put_back() {
+    let mut hq = Hq::new().await;
+    let token = hq.add("nasr").await;
+    let old = join(&hq, &token, 1).await.unwrap();
+    let (before, _) = hq.copied().await;
+    let id = token.token.office.clone();
+    let mut pen = Pen::new(&id, SignKey::from_secret(&[1; 32]), hq.unwrap.wrap_key(), 1);
+    let world = hq.store.world();
+    let new = mint(id.clone(), TransportKey([0; 32]), "hq:1".to_owned(), world);
+    assert!(hq.store.replace(&id, new.hash, new.expires_at).await.unwrap());
+    assert!(!hq.store.replace(&"x".parse().unwrap(), new.hash, new.expires_at).await.unwrap());
+    let sent = pen.send(&hq, &old).await;
+    assert!(matches!(sent, Err(AppendError::Fault(_))), "a session that was on its way: {sent:?}");
+    let gone = async |hq: &Hq| {
+        assert_eq!(hq.store.office_by_key(TransportKey([1; 32])).await.unwrap(), None);
+        assert_eq!(join(hq, &token, 1).await, Err(JoinRefusal::Unknown));
+        assert!(hq.store.office_by_key(TransportKey([2; 32])).await.unwrap().is_none());
+    };
+    gone(&hq).await;
+    hq.put_back(&before).await;
+    gone(&hq).await;
+    assert_eq!(
+        join(&hq, &new, 2).await,
+        Err(JoinRefusal::Unknown),
+        "its token went with the state"
+    );
+    let new = mint(id.clone(), TransportKey([0; 32]), "hq:1".to_owned(), hq.store.world());
+    hq.store.new_token(&id, new.hash, new.expires_at).await.unwrap();
+    let office = join(&hq, &new, 2).await.unwrap();
+    assert_ne!(office.sign_key, old.sign_key);
+    hq.put_back(&before).await;
+    assert_eq!(hq.store.office_by_key(TransportKey([1; 32])).await.unwrap(), None);
+    assert_eq!(hq.store.office_by_key(TransportKey([2; 32])).await.unwrap(), Some(office));
 }

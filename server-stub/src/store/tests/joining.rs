@@ -13,7 +13,7 @@ fn request(token: &Minted, machine: u8) -> (JoinRequest, TransportKey) {
     (JoinRequest::new(&token.token, transport, &sign, wrap, "0.1.0"), transport)
 }
 
-async fn join(hq: &Hq, token: &Minted, machine: u8) -> Result<Office, JoinRefusal> {
+pub(super) async fn join(hq: &Hq, token: &Minted, machine: u8) -> Result<Office, JoinRefusal> {
     let (request, transport) = request(token, machine);
     let now = hq.store.world().clock.unix();
     hq.store.join(&request, transport, now).await.unwrap()
