@@ -4,10 +4,11 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use quinn::ConnectionError;
+use wasl_protocol::units::Seq;
 use wasl_protocol::wire::{Assembler, Bye, ByeCode, Message};
 
 use super::identity::IdentityError;
-use crate::engine::Refused;
+use crate::engine::{Facts, Refused};
 
 /// Why there is no session, or no longer one. Enrolling goes on; the link tries again.
 #[derive(Debug, thiserror::Error)]
@@ -53,9 +54,11 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// Did HQ find that the journals differ?
-    pub(super) fn is_hqs_fork(&self) -> bool {
+    /// Up to where the journals are known to be the same, if HQ found that they differ: the newest
+    /// receipt. The engine has to be told before the next session, which looks where they part.
+    pub fn hqs_fork(&self, facts: &Facts) -> Option<Seq> {
         matches!(self, Self::Closed(Bye { code: ByeCode::Fork, .. }))
+            .then(|| facts.stored.map_or(Seq(0), |at| at.seq))
     }
 
     /// A constant word for machines.

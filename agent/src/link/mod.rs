@@ -28,7 +28,6 @@ use wasl_protocol::edition::LinkSettings;
 use wasl_protocol::id::OfficeId;
 use wasl_protocol::join::ALPN;
 use wasl_protocol::keys::{SignKey, VerifyKey};
-use wasl_protocol::units::Seq;
 use wasl_protocol::wire::{Bye, ByeCode};
 
 pub use failure::Failure;
@@ -132,10 +131,9 @@ impl Link {
         while self.goes_on().await {
             let endpoints = self.config.endpoints();
             let Some(failure) = self.attempt(&endpoints).await else { continue };
-            if failure.is_hqs_fork() {
-                // HQ saw it first: up to the newest receipt, both had the same.
-                let handle = &self.config.handle;
-                let common = handle.facts().borrow().stored.map_or(Seq(0), |at| at.seq);
+            let handle = &self.config.handle;
+            let fork = failure.hqs_fork(&handle.facts().borrow());
+            if let Some(common) = fork {
                 let _ = handle.forked(common).await; // a stopped engine needs no alarm
             }
             self.pace.adapt(self.config.pace());

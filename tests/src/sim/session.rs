@@ -332,8 +332,12 @@ impl World<'_> {
         if end.driver.lived() {
             office.pace.reset();
         }
+        let fork = why.hqs_fork(&office.facts.borrow());
         if why.code() == "fork" {
             self.saw_fork(nth);
+        }
+        if let Some(common) = fork {
+            self.ask(nth, Input::Forked { common }, Wanted::Nothing);
         }
         self.config_session(nth, false);
         self.dial_later(nth, why, 0);
