@@ -27,6 +27,7 @@ pub(super) async fn receipt(asker: &Asker, command: ReceiptCommand) -> Result<()
     asker.show(&told, people)?;
     let help = match told.verdict {
         Verdict::Stored => return Ok(()),
+        Verdict::WrittenAgain => "compare the form number with the one on the paper",
         Verdict::NotYet => "the office has not sent it yet: `wasl-hq status` shows how it is",
         Verdict::UnknownJournal => {
             "the office has not sent anything of it yet, or its machine was replaced"
@@ -50,6 +51,7 @@ fn people(told: &ReceiptDocument) -> String {
     let verdict = match told.verdict {
         Verdict::Stored if told.held => "STORED, HELD",
         Verdict::Stored => "STORED",
+        Verdict::WrittenAgain => "WRITTEN AGAIN",
         Verdict::NotYet => "NOT HERE YET",
         Verdict::OtherHead => "ANOTHER ENTRY IS THERE",
         Verdict::OtherOffice => "ANOTHER OFFICE'S JOURNAL",
@@ -62,6 +64,10 @@ fn people(told: &ReceiptDocument) -> String {
         ("entry", format!("{} of journal {}", told.seq, told.journal)),
         ("head", told.head.to_string()),
     ];
+    rows.extend(
+        told.written_again
+            .map(|dot| ("written again", format!("{} of journal {}", dot.seq, dot.journal))),
+    );
     rows.extend(told.form_number.as_ref().map(|number| ("form number", number.to_string())));
     rows.extend(told.record.map(|record| ("record", record.to_string())));
     rows.extend(

@@ -7,7 +7,7 @@ use axum::extract::{Path, State};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use wasl_protocol::id::{FormNumber, Head, JournalId, OfficeId, RecordId};
+use wasl_protocol::id::{Dot, FormNumber, Head, JournalId, OfficeId, RecordId};
 use wasl_protocol::receipt::Receipt;
 use wasl_protocol::units::Seq;
 
@@ -35,6 +35,9 @@ pub struct ReceiptDocument {
     pub seq: Seq,
     /// The head after it, as it says.
     pub head: Head,
+    /// Where HQ has it, if it was written again.
+    #[serde(default)]
+    pub written_again: Option<Dot>,
     /// The record that the entry wrote to; null unless it is stored.
     pub record: Option<RecordId>,
     /// The number on the form, if the entry opened the record.
@@ -51,6 +54,8 @@ pub struct ReceiptDocument {
 pub enum Verdict {
     /// HQ has this very entry.
     Stored,
+    /// HQ has it in a later journal of the office, whose disk was put back; its head cannot be checked.
+    WrittenAgain,
     /// It is still to come.
     NotYet,
     /// HQ has another entry at its place.
@@ -69,10 +74,12 @@ impl ReceiptDocument {
 
     fn new(receipt: Receipt, traced: Traced, as_of: Timestamp) -> Self {
         let (verdict, text) = told(&receipt, &traced);
-        let StoredEntry { record, form_number, written_at, held } = match traced {
-            Traced::Stored(entry) => entry,
-            _ => StoredEntry::default(),
+        let (written_again, entry) = match traced {
+            Traced::Stored(entry) => (None, entry),
+            Traced::WrittenAgain(dot, entry) => (Some(dot), entry),
+            _ => (None, StoredEntry::default()),
         };
+        let StoredEntry { record, form_number, written_at, held } = entry;
         Self {
             schema: Self::SCHEMA.to_owned(),
             verdict,
@@ -82,6 +89,7 @@ impl ReceiptDocument {
             journal: receipt.journal,
             seq: receipt.at.seq,
             head: receipt.at.head,
+            written_again,
             record,
             form_number,
             written_at: written_at.map(timestamp),
@@ -99,6 +107,14 @@ fn told(receipt: &Receipt, traced: &Traced) -> (Verdict, String) {
             (Verdict::Stored, text.to_owned())
         }
         Traced::Stored(_) => (Verdict::Stored, "HQ has this entry".to_owned()),
+        Traced::WrittenAgain(dot, _) => {
+            let text = format!(
+                "a disk of {office} was put back: the entry was written again, as {} of journal \
+                 {}, and its head cannot be checked any more",
+                dot.seq, dot.journal
+            );
+            (Verdict::WrittenAgain, text)
+        }
         Traced::NotYet { upto } => {
             let text = format!("not here yet: HQ has that journal up to entry {upto}, not {seq}");
             (Verdict::NotYet, text)

@@ -1,11 +1,16 @@
 //! What HQ has of the entry that a receipt over the counter names.
 
+use std::collections::BTreeSet;
+
 use sqlx::{Row, SqliteConnection};
-use wasl_protocol::id::{Dot, FormNumber, OfficeId, RecordId};
+use wasl_protocol::entry::Genesis;
+use wasl_protocol::frame::Frame;
+use wasl_protocol::id::{Dot, FormNumber, JournalId, OfficeId, Position, RecordId};
+use wasl_protocol::rebirth;
 use wasl_protocol::receipt::Receipt;
 use wasl_protocol::units::{Seq, UnixMs};
 
-use super::columns::dot_bytes;
+use super::columns::{dot_bytes, number, sql_id};
 use super::journals::{at, known};
 use super::open::{Store, StoreError};
 
@@ -19,6 +24,9 @@ pub enum Traced {
         /// The last entry that HQ has.
         upto: Seq,
     },
+    /// HQ has it in a journal that goes on from this one: the office's disk was put back, and what
+    /// HQ lacked was written again. The head that the receipt names is nobody's any more.
+    WrittenAgain(Dot, StoredEntry),
     /// HQ has another entry at this place: the journal has forked, or the receipt is a forgery.
     OtherHead,
     /// The journal is another office's.
@@ -55,16 +63,18 @@ impl Store {
         if journal.office != receipt.office {
             return Ok(Traced::OtherOffice(journal.office));
         }
-        if receipt.at.seq > journal.at.seq {
-            return Ok(Traced::NotYet { upto: journal.at.seq });
-        }
         let there = at(&mut tx, receipt.journal, receipt.at.seq).await?;
         // The start of a journal is a position, and no entry.
-        if there != Some(receipt.at) || receipt.at.seq == Seq(0) {
-            return Ok(Traced::OtherHead);
+        if there == Some(receipt.at) && receipt.at.seq > Seq(0) {
+            let dot = Dot { journal: receipt.journal, seq: receipt.at.seq };
+            return self.stored_entry(&mut tx, dot).await.map(Traced::Stored);
         }
-        let dot = Dot { journal: receipt.journal, seq: receipt.at.seq };
-        self.stored_entry(&mut tx, dot).await.map(Traced::Stored)
+        if let [dot] = written_again(&mut tx, receipt).await?[..] {
+            let entry = self.stored_entry(&mut tx, dot).await?;
+            return Ok(Traced::WrittenAgain(dot, entry));
+        }
+        let upto = journal.at.seq;
+        Ok(if receipt.at.seq > upto { Traced::NotYet { upto } } else { Traced::OtherHead })
     }
 
     async fn stored_entry(
@@ -84,4 +94,51 @@ impl Store {
             held: held.try_get::<i64, _>("held")? > 0,
         })
     }
+}
+
+/// The entries that the one of a receipt may have been written again as, in journals that go on from
+/// its own. The first one behind a common entry is known by its head, any other by its number only.
+async fn written_again(
+    conn: &mut SqliteConnection,
+    receipt: &Receipt,
+) -> Result<Vec<Dot>, StoreError> {
+    let mut found = Vec::new();
+    let mut looked = BTreeSet::new();
+    let mut ways = vec![(receipt.journal, receipt.at.seq, Some(receipt.at.head))];
+    while let Some((journal, seq, head)) = ways.pop() {
+        for (next, common) in following(conn, journal).await? {
+            let Some(again) = rebirth::again(common.seq, seq) else { continue };
+            let first = head.filter(|_| seq == common.seq.next());
+            let other = first.is_some_and(|first| rebirth::reborn(journal, common, first) != next);
+            if other || !looked.insert(next) {
+                continue;
+            }
+            match at(conn, next, again).await? {
+                Some(_) => found.push(Dot { journal: next, seq: again }),
+                None => ways.push((next, again, None)),
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// The journals that go on from this one, each with where it does.
+async fn following(
+    conn: &mut SqliteConnection,
+    journal: JournalId,
+) -> Result<Vec<(JournalId, Position)>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT j.id, e.frame FROM journal j JOIN entry e ON e.journal = j.id AND e.seq = 1
+         WHERE j.continues = ? ORDER BY j.met_at, j.id",
+    );
+    let rows = rows.bind(sql_id(journal)).fetch_all(conn).await?;
+    let mut following = Vec::new();
+    for row in rows {
+        let genesis = Frame::parse(row.try_get("frame")?).ok();
+        let genesis = genesis.and_then(|frame| Genesis::read(&frame).ok());
+        let genesis = genesis.ok_or(StoreError::Damaged("the Genesis of a journal"))?;
+        let next = JournalId(number(&row, "id")?);
+        following.extend(genesis.after.map(|(_, common)| (next, common)));
+    }
+    Ok(following)
 }

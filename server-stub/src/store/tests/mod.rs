@@ -155,6 +155,13 @@ impl Pen {
         Self { office, sign, journal, key, packer, sent, at, frames }
     }
 
+    /// Another machine that goes on from here.
+    fn twin(&self) -> Self {
+        let (office, sign, key) = (self.office.clone(), self.sign.clone(), self.key.clone());
+        let (packer, frames) = (Packer::new(), self.frames.clone());
+        Self { office, sign, key, packer, frames, ..*self }
+    }
+
     fn record(&self, form: &str) -> RecordId {
         RecordId::of(&self.office, &form.parse().unwrap())
     }

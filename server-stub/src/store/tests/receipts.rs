@@ -1,3 +1,4 @@
+use wasl_protocol::rebirth;
 use wasl_protocol::receipt::Receipt;
 
 use super::*;
@@ -63,4 +64,47 @@ async fn an_entry_that_is_held_is_stored_and_said_to_be_held() {
         panic!("HQ has the entry")
     };
     assert!(entry.held && entry.form_number.is_none(), "{entry:?}");
+}
+
+#[tokio::test]
+async fn a_receipt_from_before_a_rebirth_is_found_where_its_entry_was_written_again() {
+    let hq = Hq::new().await;
+    let (office, mut pen) = hq.join("nasr").await;
+    pen.enroll("f-1");
+    let common = pen.at;
+    pen.send(&hq, &office).await.unwrap();
+    // The disk that is put back later goes on from here.
+    let mut old = pen.twin();
+    pen.enroll("f-2");
+    pen.send(&hq, &office).await.unwrap();
+    let receipts = ["f-3", "f-4"].map(|form| {
+        old.enroll(form);
+        receipt(&old)
+    });
+    assert_eq!(hq.store.trace(&receipts[0]).await.unwrap(), Traced::OtherHead);
+
+    let id = rebirth::reborn(pen.journal, common, receipts[0].at.head);
+    let mut new = Pen::new(&pen.office, pen.sign.clone(), hq.unwrap.wrap_key(), id.0);
+    new.frames.clear();
+    let (after, readers) = (Some((pen.journal, common)), [(hq.unwrap.wrap_key(), [3; 32])]);
+    let (log, born, key) = (Log::Journal, UnixMs(0), (&new.key, id));
+    let mut genesis =
+        Genesis::new(log, new.office.clone(), born, new.sign.verify_key(), key, &readers).unwrap();
+    genesis.after = after;
+    new.at = genesis.link(id, &mut new.frames);
+    let dots = ["f-3", "f-4"].map(|form| new.enroll(form));
+    new.send(&hq, &office).await.unwrap();
+    for (receipt, (dot, form)) in receipts.iter().zip(dots.iter().zip(["f-3", "f-4"])) {
+        let Traced::WrittenAgain(found, entry) = hq.store.trace(receipt).await.unwrap() else {
+            panic!("{form} was written again")
+        };
+        assert_eq!((found, entry.form_number), (*dot, Some(form.parse().unwrap())));
+    }
+    // The first one is known by its head; none is where the new journal does not reach.
+    let mut forged = receipts[0].clone();
+    forged.at.head.0[0] ^= 1;
+    assert_eq!(hq.store.trace(&forged).await.unwrap(), Traced::OtherHead);
+    old.enroll("f-5");
+    let upto = pen.at.seq;
+    assert_eq!(hq.store.trace(&receipt(&old)).await.unwrap(), Traced::NotYet { upto });
 }
