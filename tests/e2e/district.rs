@@ -11,7 +11,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use wasl_protocol::join::JoinToken;
 use wasl_tests::clock;
-use wasl_tests::fleet::{Hq, Office};
+use wasl_tests::fleet::{Hq, Installation, Office};
 use wasl_tests::http::Http;
 use wasl_tests::process::Binary;
 use wasl_tests::sample;
@@ -114,9 +114,9 @@ impl District {
     /// Answers the ids.
     pub fn agree(&self, office: &Office) -> BTreeSet<String> {
         synced(office);
-        let here = ids(&office.at.call(&["record", "list", "--json"]).unwrap());
-        let there = self.hq.at.call(&["record", "list", "--office", &office.id, "--json"]);
-        assert!(here == ids(&there.unwrap()), "HQ and {} list other records", office.id);
+        let here = listed(&office.at, &[]);
+        let there = listed(&self.hq.at, &["--office", &office.id]);
+        assert!(here == there, "HQ and {} list other records", office.id);
         let (mut at_office, mut at_hq) = (office.at.http().unwrap(), self.hq.at.http().unwrap());
         for id in &here {
             let (a, b) = (record(&mut at_office, id), record(&mut at_hq, id));
@@ -189,6 +189,12 @@ pub fn until(office: &Office, what: &str, so: impl Fn(&Value) -> bool) -> Value 
 /// One record, as a daemon has it.
 pub fn record(http: &mut Http, id: &str) -> Value {
     http.get(&format!("/v1/records/{id}")).unwrap()
+}
+
+/// The ids of the records that an installation lists; `which` narrows them.
+pub fn listed(at: &Installation, which: &[&str]) -> BTreeSet<String> {
+    let words = [&["record", "list", "--json"], which].concat();
+    ids(&at.call(&words).unwrap())
 }
 
 /// The ids in a list.

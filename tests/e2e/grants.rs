@@ -1,6 +1,6 @@
 //! A record in the hands of a second office: as long as HQ says so.
 
-use crate::district::{District, ids};
+use crate::district::{District, listed};
 use crate::hands::{
     get, held_dot, items, one_record, patch_as_read, refusal, same, set, told, wait,
 };
@@ -28,8 +28,7 @@ fn a_granted_office_sees_and_edits_the_record_until_the_grant_ends() {
     let (first, second) = (district.office("nasr"), district.office("rifai"));
     let id = granted(&district, &first, &second);
     let ends = [&first.at, &second.at, &district.hq.at];
-    let listed = second.at.call(&["record", "list", "--json"]).unwrap();
-    assert_eq!(ids(&listed), [id.clone()].into());
+    assert_eq!(listed(&second.at, &[]), [id.clone()].into());
     let token = set(&second.at, &id, "address.house=12", "op-21")["token"].clone();
     wait("the second office's edit is everywhere", || {
         let there =
@@ -38,8 +37,7 @@ fn a_granted_office_sees_and_edits_the_record_until_the_grant_ends() {
     });
     assert_eq!(same(&ends, &id)["conflict"], false);
     withdrawn(&district, &second, &id);
-    let listed = second.at.call(&["record", "list", "--json"]).unwrap();
-    assert!(ids(&listed).is_empty());
+    assert!(listed(&second.at, &[]).is_empty());
     assert_eq!(second.at.status().unwrap()["records"]["total"], 0);
     refusal(&second.at, &["record", "get", &id]);
     refusal(&second.at, &["record", "set", &id, "address.house=13"]);

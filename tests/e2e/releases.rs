@@ -8,7 +8,7 @@
 
 use crate::config::author::Author;
 use crate::config::push;
-use crate::district::{District, PATIENCE, enroll, ids, synced, until};
+use crate::district::{District, PATIENCE, enroll, listed, synced, until};
 use crate::hands::{counts, get, held_dot, items, same, set, told, wait};
 use crate::held::forge;
 use serde_json::{Value, json};
@@ -139,7 +139,7 @@ fn shown(at: &Installation, id: &str) -> Value {
 }
 
 fn lists(at: &Installation) -> Vec<String> {
-    ids(&at.call(&["record", "list", "--json"]).unwrap()).into_iter().collect()
+    listed(at, &[]).into_iter().collect()
 }
 
 #[test]

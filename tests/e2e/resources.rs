@@ -13,7 +13,7 @@
 //! | room on HQ's disk | 201 | the office keeps all, HQ what it has | by itself, with room |
 //! | HQ's fsync (EIO) | 201 | the same | by itself, once it syncs |
 
-use crate::district::{District, PATIENCE, enroll, ids, synced, until};
+use crate::district::{District, PATIENCE, enroll, listed, synced, until};
 use crate::forms;
 use crate::hands::{get, set, wait};
 use hyper::body::Bytes;
@@ -346,8 +346,7 @@ fn ten_thousand_enrollments_wait_for_a_link_in_bounded_memory_and_all_arrive() {
     synced(&office);
     let resident = resident_kib(office.at.pid().unwrap());
     assert!(resident <= MOST_RESIDENT_KIB, "{resident} KiB");
-    let words = ["record", "list", "--office", &office.id, "--json"];
-    assert_eq!(ids(&district.hq.at.call(&words).unwrap()), taken);
+    assert_eq!(listed(&district.hq.at, &["--office", &office.id]), taken);
     district.hq.at.call(&["journal", "verify", &office.id]).unwrap();
 }
 

@@ -5,7 +5,7 @@
 //! One table a machine. HQ is not there when the office starts: what it can fetch back from HQ is
 //! another test's subject.
 
-use crate::district::{District, enroll, ids, synced};
+use crate::district::{District, enroll, ids, listed, synced};
 use crate::folder::copy;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -112,7 +112,7 @@ struct Truth {
 
 impl Truth {
     fn of(at: &Installation) -> Self {
-        let ids = ids(&at.call(&["record", "list", "--json"]).unwrap());
+        let ids = listed(at, &[]);
         let mut http = at.http().unwrap();
         let some = ids.iter().step_by((ids.len() / COMPARED).max(1));
         let states = some.map(|id| (id.clone(), state(&mut http, id).unwrap())).collect();
@@ -286,7 +286,7 @@ fn no_harm_to_any_file_of_an_office_goes_unnoticed_or_costs_what_another_copy_ha
         enrolled += BATCH;
     }
     synced(&office);
-    let id = ids(&office.at.call(&["record", "list", "--json"]).unwrap()).pop_first().unwrap();
+    let id = listed(&office.at, &[]).pop_first().unwrap();
     let set = ["record", "set", &id, "contact.phone=\"+9647800000000\""];
     district.hq.at.call(&set).unwrap();
     crate::district::until(&office, "told of HQ's edit", |_| {

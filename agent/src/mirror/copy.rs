@@ -4,6 +4,7 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use wasl_protocol::entry::Log as Purpose;
 use wasl_protocol::id::{JournalId, Position};
 use wasl_protocol::units::Seq;
 
@@ -88,9 +89,8 @@ impl Copy {
     ) -> Result<Self, Trouble> {
         refuse_place(&**disk, dir, place)?;
         let [journal, inbox] = sources;
-        refuse_foreign(&**disk, place, journal)?;
-        put_aside(disk, place, inbox)?;
-        refuse_foreign(&**disk, place, inbox)?;
+        refuse_foreign(disk, place, journal)?;
+        refuse_foreign(disk, place, inbox)?;
         for before in &journal.before {
             let mut log = open_one(disk, place, before, before.end)?;
             catch_up(disk, &mut log, before, before.end)?;
@@ -154,32 +154,35 @@ pub(super) fn folder(place: &Path, source: &Source) -> PathBuf {
     place.join(source.folder.file_name().expect("a log lies in a named folder"))
 }
 
-/// Refuses a place with a log that is neither this one nor one that it goes on from.
-fn refuse_foreign(disk: &dyn Disk, place: &Path, source: &Source) -> Result<(), Trouble> {
+/// Refuses a place with a log that is neither this one nor one that it goes on from. An inbox that
+/// this office has given up is moved aside there: HQ has all that is in it.
+fn refuse_foreign(disk: &Arc<dyn Disk>, place: &Path, source: &Source) -> Result<(), Trouble> {
     let folder = folder(place, source);
-    let ours = |id: &JournalId| source.chain().any(|log| log.id == *id);
-    match journal::logs_in(disk, &folder)?.into_iter().find(|id| !ours(id)) {
-        Some(found) => Err(Trouble::Foreign { path: folder, found }),
-        None => Ok(()),
-    }
-}
-
-/// Moves aside, at the place, inboxes that this office has given up: HQ has all that is in them.
-fn put_aside(disk: &Arc<dyn Disk>, place: &Path, inbox: &Source) -> Result<(), Trouble> {
-    let folder = folder(place, inbox);
-    let ours = own(disk, inbox)?.genesis()?;
-    for id in journal::logs_in(&**disk, &folder)? {
-        let genesis =
-            Log::open_read(disk, &folder, inbox.purpose, id).and_then(|mut log| log.genesis());
-        let given_up = id != inbox.id
-            && genesis.is_ok_and(|g| (&g.office, g.sign_key) == (&ours.office, ours.sign_key));
-        if given_up {
-            let old = journal::log_dir(&folder, id);
-            disk.rename(&old, &old.with_added_extension("given-up"))?;
-            disk.sync_dir(&folder)?;
+    for found in journal::logs_in(&**disk, &folder)? {
+        if source.chain().any(|log| log.id == found) {
+            continue;
         }
+        if source.purpose == Purpose::Journal || !is_same_office(disk, &folder, source, found)? {
+            return Err(Trouble::Foreign { path: folder, found });
+        }
+        let old = journal::log_dir(&folder, found);
+        disk.rename(&old, &old.with_added_extension("given-up"))?;
+        disk.sync_dir(&folder)?;
     }
     Ok(())
+}
+
+/// Did the office of `source` write the log `found` as well?
+fn is_same_office(
+    disk: &Arc<dyn Disk>,
+    folder: &Path,
+    source: &Source,
+    found: JournalId,
+) -> Result<bool, Trouble> {
+    let ours = own(disk, source)?.genesis()?;
+    let theirs = Log::open_read(disk, folder, source.purpose, found);
+    let theirs = theirs.and_then(|mut log| log.genesis());
+    Ok(theirs.is_ok_and(|theirs| theirs.office == ours.office && theirs.sign_key == ours.sign_key))
 }
 
 fn open_one(

@@ -1,6 +1,7 @@
 //! `office add / list / show / token / revoke / replace`.
 
 use jiff::Timestamp;
+use serde::Serialize;
 use serde_json::json;
 
 use crate::console::{NewOffice, OfficeDocument, OfficeList, TokenDocument};
@@ -16,13 +17,10 @@ pub(super) async fn office(asker: &Asker, command: OfficeCommand) -> Result<(), 
     match command {
         OfficeCommand::Add { id, name_ar, name_en } => {
             let new = NewOffice { id, name_ar, name_en };
-            let token: TokenDocument = asker.post("/v1/offices", &new).await?;
-            asker.show(&token, |t| t.token.clone())?;
+            show_token(asker, "/v1/offices", &new).await?;
         }
         OfficeCommand::Token { id } => {
-            let path = format!("/v1/offices/{id}/token");
-            let token: TokenDocument = asker.post(&path, &json!({})).await?;
-            asker.show(&token, |t| t.token.clone())?;
+            show_token(asker, &format!("/v1/offices/{id}/token"), &json!({})).await?;
         }
         OfficeCommand::Revoke { id } => {
             let path = format!("/v1/offices/{id}/revoke");
@@ -30,9 +28,7 @@ pub(super) async fn office(asker: &Asker, command: OfficeCommand) -> Result<(), 
             asker.show(&office, |o| format!("{} is revoked", o.office.id))?;
         }
         OfficeCommand::Replace { id } => {
-            let path = format!("/v1/offices/{id}/replace");
-            let token: TokenDocument = asker.post(&path, &json!({})).await?;
-            asker.show(&token, |t| t.token.clone())?;
+            show_token(asker, &format!("/v1/offices/{id}/replace"), &json!({})).await?;
         }
         OfficeCommand::List => {
             let list: OfficeList = asker.get("/v1/offices").await?;
@@ -44,6 +40,12 @@ pub(super) async fn office(asker: &Asker, command: OfficeCommand) -> Result<(), 
         }
     }
     Ok(())
+}
+
+/// Asks for a join token, and prints it alone.
+async fn show_token(asker: &Asker, path: &str, body: &impl Serialize) -> Result<(), Failure> {
+    let token: TokenDocument = asker.post(path, body).await?;
+    asker.show(&token, |t| t.token.clone())
 }
 
 fn people(offices: &[OfficeStatus]) -> String {

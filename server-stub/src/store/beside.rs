@@ -16,14 +16,18 @@ use serde::{Deserialize, Serialize};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 use wasl_protocol::id::{EpochId, JournalId};
-use wasl_protocol::units::Seq;
+use wasl_protocol::units::{Seq, UnixMs};
 
-use super::journals;
 use super::open::StoreError;
+use super::{journals, offices};
+use crate::registry::SecretHash;
 use crate::seam::replace;
 
 /// Its name is the database's, with this behind it.
 const ENDING: &str = "beside";
+
+/// The hash of no token.
+const NO_TOKEN: SecretHash = SecretHash([0; 32]);
 
 /// What the file says.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -165,20 +169,14 @@ async fn enter(
     .bind(&office.name_ar)
     .bind(&office.name_en)
     .bind(office.added_at)
-    .bind(&[0u8; 32][..])
+    .bind(&NO_TOKEN.0[..])
     .execute(&mut *conn)
     .await?;
     let another = known.is_some_and(|known| known.joined != office.joined);
     if another {
         // Another machine takes its place: the one before it is let in no more, by key or by token.
-        sqlx::query(
-            "UPDATE office SET token_hash = ?, token_expires_at = 0, transport_key = NULL,
-             sign_key = NULL, wrap_key = NULL, joined_at = NULL, revoked_at = NULL WHERE id = ?",
-        )
-        .bind(&[0u8; 32][..])
-        .bind(id)
-        .execute(&mut *conn)
-        .await?;
+        offices::forget_machine(conn, id).await?;
+        offices::set_token(conn, id, NO_TOKEN, UnixMs(0)).await?;
     }
     if let Some(keys) = &office.joined {
         let bytes = |hex: &String| {

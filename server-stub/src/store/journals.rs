@@ -20,6 +20,8 @@ use super::touched::Placed;
 /// How many data keys are remembered; beyond that all are unwrapped again.
 const DATA_KEYS: usize = 1024;
 
+const NO_GENESIS: StoreError = StoreError::Damaged("the Genesis of a journal");
+
 /// A journal that HQ has met.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Known {
@@ -116,17 +118,14 @@ impl Store {
         conn: &mut SqliteConnection,
         journal: JournalId,
     ) -> Result<DataKey, StoreError> {
-        const DAMAGED: StoreError = StoreError::Damaged("the Genesis of a journal");
         let cached =
             self.data_keys().lock().map_err(|_| StoreError::Stopping)?.get(&journal).cloned();
         if let Some(key) = cached {
             return Ok(key);
         }
         let row = sqlx::query("SELECT frame FROM entry WHERE journal = ? AND seq = 1");
-        let row = row.bind(sql_id(journal)).fetch_optional(conn).await?.ok_or(DAMAGED)?;
-        let frame = Frame::parse(row.try_get("frame")?).map_err(|_| DAMAGED)?;
-        let genesis = Genesis::read(&frame).map_err(|_| DAMAGED)?;
-        let key = genesis.data_key(journal, self.unwrap_key()).map_err(|_| DAMAGED)?;
+        let row = row.bind(sql_id(journal)).fetch_optional(conn).await?.ok_or(NO_GENESIS)?;
+        let key = genesis(&row)?.data_key(journal, self.unwrap_key()).map_err(|_| NO_GENESIS)?;
         self.remember(journal, key.clone())?;
         Ok(key)
     }
@@ -253,6 +252,30 @@ pub(super) async fn grew(
     .execute(conn)
     .await?;
     Ok(())
+}
+
+/// The journals that go on from this one, each with where it does.
+pub(super) async fn following(
+    conn: &mut SqliteConnection,
+    journal: JournalId,
+) -> Result<Vec<(JournalId, Position)>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT j.id, e.frame FROM journal j JOIN entry e ON e.journal = j.id AND e.seq = 1
+         WHERE j.continues = ? ORDER BY j.met_at, j.id",
+    );
+    let rows = rows.bind(sql_id(journal)).fetch_all(conn).await?;
+    let mut following = Vec::new();
+    for row in rows {
+        let next = JournalId(number(&row, "id")?);
+        following.extend(genesis(&row)?.after.map(|(_, common)| (next, common)));
+    }
+    Ok(following)
+}
+
+/// The Genesis in the column `frame`.
+fn genesis(row: &SqliteRow) -> Result<Genesis, StoreError> {
+    let frame = Frame::parse(row.try_get("frame")?).map_err(|_| NO_GENESIS)?;
+    Genesis::read(&frame).map_err(|_| NO_GENESIS)
 }
 
 /// Moves a journal from one position to the next; false if it is not there (any more).

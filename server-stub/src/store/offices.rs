@@ -178,12 +178,7 @@ impl Store {
         if moment(&row, "joined_at")?.is_some() {
             return Ok(Added::Joined);
         }
-        sqlx::query("UPDATE office SET token_hash = ?, token_expires_at = ? WHERE id = ?")
-            .bind(&hash.0[..])
-            .bind(expires_at.0)
-            .bind(id.as_str())
-            .execute(&mut *tx)
-            .await?;
+        set_token(&mut tx, id.as_str(), hash, expires_at).await?;
         tx.commit().await?;
         Ok(Added::Yes)
     }
@@ -212,20 +207,12 @@ impl Store {
         expires_at: UnixMs,
     ) -> Result<bool, StoreError> {
         let mut tx = self.write().await?;
-        let done = sqlx::query(
-            "UPDATE office SET token_hash = ?, token_expires_at = ?, transport_key = NULL,
-             sign_key = NULL, wrap_key = NULL, agent_version = NULL, joined_at = NULL,
-             revoked_at = NULL, cursor_epoch = NULL, cursor_feed = 0, seen_at = NULL,
-             clock_offset_ms = NULL, head_seq = NULL WHERE id = ?",
-        )
-        .bind(&hash.0[..])
-        .bind(expires_at.0)
-        .bind(id.as_str())
-        .execute(&mut *tx)
-        .await?;
+        let there = exists(&mut tx, id).await?;
+        forget_machine(&mut tx, id.as_str()).await?;
+        set_token(&mut tx, id.as_str(), hash, expires_at).await?;
         self.keep_beside(&mut tx).await?;
         tx.commit().await?;
-        Ok(done.rows_affected() == 1)
+        Ok(there)
     }
 
     /// Notes how far an office has taken its feed. A cursor of another epoch is of no use.
@@ -298,6 +285,38 @@ impl Store {
 pub(super) async fn exists(conn: &mut SqliteConnection, id: &OfficeId) -> Result<bool, StoreError> {
     let row = sqlx::query("SELECT 1 FROM office WHERE id = ?");
     Ok(row.bind(id.as_str()).fetch_optional(conn).await?.is_some())
+}
+
+/// Only whoever shows the token of this hash may join as this office from now on.
+pub(super) async fn set_token(
+    conn: &mut SqliteConnection,
+    id: &str,
+    hash: SecretHash,
+    expires_at: UnixMs,
+) -> Result<(), StoreError> {
+    sqlx::query("UPDATE office SET token_hash = ?, token_expires_at = ? WHERE id = ?")
+        .bind(&hash.0[..])
+        .bind(expires_at.0)
+        .bind(id)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// The machine that joined as this office is nobody any more: another one may.
+pub(super) async fn forget_machine(
+    conn: &mut SqliteConnection,
+    id: &str,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE office SET transport_key = NULL, sign_key = NULL, wrap_key = NULL,
+         agent_version = NULL, joined_at = NULL, revoked_at = NULL, cursor_epoch = NULL,
+         cursor_feed = 0, seen_at = NULL, clock_offset_ms = NULL, head_seq = NULL WHERE id = ?",
+    )
+    .bind(id)
+    .execute(conn)
+    .await?;
+    Ok(())
 }
 
 /// May this office no longer come: is it revoked, or is another machine in its place?

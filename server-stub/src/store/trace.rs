@@ -1,17 +1,13 @@
 //! What HQ has of the entry that a receipt over the counter names.
 
-use std::collections::BTreeSet;
-
 use sqlx::{Row, SqliteConnection};
-use wasl_protocol::entry::Genesis;
-use wasl_protocol::frame::Frame;
-use wasl_protocol::id::{Dot, FormNumber, JournalId, OfficeId, Position, RecordId};
+use wasl_protocol::id::{Dot, FormNumber, OfficeId, RecordId};
 use wasl_protocol::rebirth;
 use wasl_protocol::receipt::Receipt;
 use wasl_protocol::units::{Seq, UnixMs};
 
-use super::columns::{dot_bytes, number, sql_id};
-use super::journals::{at, known};
+use super::columns::dot_bytes;
+use super::journals::{at, following, known};
 use super::open::{Store, StoreError};
 
 /// What became of a receipt's entry.
@@ -103,14 +99,13 @@ async fn written_again(
     receipt: &Receipt,
 ) -> Result<Vec<Dot>, StoreError> {
     let mut found = Vec::new();
-    let mut looked = BTreeSet::new();
     let mut ways = vec![(receipt.journal, receipt.at.seq, Some(receipt.at.head))];
     while let Some((journal, seq, head)) = ways.pop() {
         for (next, common) in following(conn, journal).await? {
             let Some(again) = rebirth::again(common.seq, seq) else { continue };
             let first = head.filter(|_| seq == common.seq.next());
             let other = first.is_some_and(|first| rebirth::reborn(journal, common, first) != next);
-            if other || !looked.insert(next) {
+            if other {
                 continue;
             }
             match at(conn, next, again).await? {
@@ -120,25 +115,4 @@ async fn written_again(
         }
     }
     Ok(found)
-}
-
-/// The journals that go on from this one, each with where it does.
-async fn following(
-    conn: &mut SqliteConnection,
-    journal: JournalId,
-) -> Result<Vec<(JournalId, Position)>, StoreError> {
-    let rows = sqlx::query(
-        "SELECT j.id, e.frame FROM journal j JOIN entry e ON e.journal = j.id AND e.seq = 1
-         WHERE j.continues = ? ORDER BY j.met_at, j.id",
-    );
-    let rows = rows.bind(sql_id(journal)).fetch_all(conn).await?;
-    let mut following = Vec::new();
-    for row in rows {
-        let genesis = Frame::parse(row.try_get("frame")?).ok();
-        let genesis = genesis.and_then(|frame| Genesis::read(&frame).ok());
-        let genesis = genesis.ok_or(StoreError::Damaged("the Genesis of a journal"))?;
-        let next = JournalId(number(&row, "id")?);
-        following.extend(genesis.after.map(|(_, common)| (next, common)));
-    }
-    Ok(following)
 }

@@ -114,8 +114,14 @@ impl World<'_> {
                 self.oracle.opened.retain(|opened| opened.record != enrolled.record);
             }
             Ok(enrolled) => {
-                // Without an entry: a machine before this one enrolled it, and HQ said so.
-                let Some((_, now)) = enrolled.entry else { return };
+                let Some((_, now)) = enrolled.entry else {
+                    // Its entry lies in a hole, and HQ has said what the record is.
+                    if !beside_hole {
+                        let what = format!("office {nth} has {uid} without an entry");
+                        self.violated("I1", what);
+                    }
+                    return;
+                };
                 let again = was.filter(|was| *was != now);
                 if again.is_some() && beside_hole {
                     self.count("enrollment journalled twice, beside a hole");
