@@ -21,6 +21,7 @@ use tokio::task::JoinHandle;
 use wasl_protocol::edition::{AgentVersion, Who};
 use wasl_protocol::entry::Log as Purpose;
 
+use crate::bundle::Bundles;
 use crate::config::{self, Config};
 use crate::engine::{self, EngineConfig, EngineError, Handle, Notice, Refused, Running};
 use crate::facts::{LinkFacts, LinkState};
@@ -210,7 +211,6 @@ impl Parts {
 
         let (stop_intake, intake_stops) = watch::channel(false);
         let (stop_rest, rest_stops) = watch::channel(false);
-        let alive = rest_stops.clone();
         let (kicks, kicked) = watch::channel(0);
         let (publish, link_state) = watch::channel(LinkFacts::default());
         let known = self.known(&credentials);
@@ -239,6 +239,7 @@ impl Parts {
             metrics: exposed.source(),
             counts,
             receipts: self.receipts(link_state),
+            bundles: self.bundles(&config),
         };
         let gates = self.gates(&config, &listeners, &intake.counts);
 
@@ -249,7 +250,7 @@ impl Parts {
         let linking = tokio::spawn(link::run(link, publish, kicked, rest_stops.clone()));
         let textfile = self.options.local.machine.metrics_textfile.clone();
         let exposing = tokio::spawn(exposed.keep(textfile, rest_stops.clone()));
-        let writing = tokio::spawn(keep_status(reporter, self.status_place(), rest_stops));
+        let writing = tokio::spawn(keep_status(reporter, self.status_place(), rest_stops.clone()));
 
         let rest =
             [("link", linking), ("status", writing), ("gates", watching), ("metrics", exposing)];
@@ -258,7 +259,7 @@ impl Parts {
             rest: (stop_rest, rest),
             config: (stop_config, configuring),
         };
-        self.tell_ready(&ready, alive);
+        self.tell_ready(&ready, rest_stops);
         let ended = self.until_told(terminate, interrupt).await;
         notify(NotifyState::Stopping);
         tracing::info!("stopping");
@@ -325,6 +326,19 @@ impl Parts {
     fn receipts(&self, link: LinkState) -> Receipts {
         let (name_ar, name_en) = (self.office.name_ar.clone(), self.office.name_en.clone());
         Receipts { counter: Counter { office: self.office.id.clone(), name_ar, name_en }, link }
+    }
+
+    fn bundles(&self, config: &Config) -> Bundles {
+        Bundles {
+            world: self.world.clone(),
+            handle: self.handle.clone(),
+            config: config.clone(),
+            office: self.office.id.clone(),
+            sign_key: self.identity.sign_key(),
+            unwrap_key: self.identity.unwrap_key(),
+            hq_sign_key: self.office.hq.verify_key,
+            hq_wrap_key: self.office.hq.wrap_key,
+        }
     }
 
     fn gates(&self, config: &Config, listeners: &Listeners, counts: &Arc<Counts>) -> Gates {

@@ -15,6 +15,7 @@ pub mod pause; // the link held back for a time
 pub mod settings; // what is set on this machine
 pub mod config; // the config in force, and the way from one edition to the next
 pub mod link; // QUIC to HQ: dial, join, pump, pace
+pub mod bundle; // half a session as a file
 pub mod receipt; // what a citizen takes home
 pub mod intake; // HTTP for workstations and for our own command line
 pub mod status; // what ops see

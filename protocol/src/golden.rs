@@ -9,15 +9,17 @@ use data_encoding::HEXLOWER;
 use std::path::Path;
 use std::{env, fs, vec};
 
+use crate::bundle::{Answered, Reader, Writer};
 use crate::edition::{
     AgentVersion, Edition, EditionHash, FleetId, OfficeSettings, Phase, Probation, Scope, Serial,
     SignedEdition, Step, Trust,
 };
 use crate::entry::{Cursor, Decision, Edit, Genesis, Log, Verdict};
 use crate::frame::{Frame, Kind, Sealed};
-use crate::id::{Dot, EpochId, JournalId, OfficeId, Position, RecordId};
+use crate::id::{BundleId, Dot, EpochId, JournalId, OfficeId, Position, RecordId};
 use crate::join::{
-    JoinRefusal, JoinRequest, JoinToken, Joined, TransportKey, decode_answer, encode_answer,
+    JoinFile, JoinRefusal, JoinRequest, JoinToken, Joined, TransportKey, answer_file,
+    decode_answer, encode_answer, read_answer_file,
 };
 use crate::keys::{DataKey, SignKey, UnwrapKey};
 use crate::news::{Fate, Held, News, Says, SignedNews, What};
@@ -293,6 +295,9 @@ fn joining_is_frozen_and_still_read() {
     let wrap_key = reader().wrap_key();
     let request = JoinRequest::new(&token, transport, &sign_key(), wrap_key, "0.1.0");
     frozen("join-request", &crate::codec::encode(&request));
+    let file = JoinFile { transport, hq: token.hq, request };
+    frozen("join-request-file", &file.encode());
+    assert_eq!(JoinFile::decode(&file.encode()), Ok(file));
     let joined = Joined {
         office: office(),
         name_ar: String::from("النصر"),
@@ -303,6 +308,10 @@ fn joining_is_frozen_and_still_read() {
         trust: Trust::in_one(sign_key().verify_key()),
         clock: AT,
     };
+    let file = answer_file(&joined, transport, &sign_key());
+    frozen("join-answer-file", &file);
+    let hq = TransportKey::of_ed25519(&sign_key().verify_key());
+    assert_eq!(read_answer_file(&file, transport, hq), Ok(joined.clone()));
     for (name, answer) in [("joined", Ok(joined)), ("join-refused", Err(JoinRefusal::Expired))] {
         let bytes = encode_answer(&answer);
         frozen(name, &bytes);
@@ -317,4 +326,28 @@ fn receipts_over_the_counter_are_frozen_and_still_read() {
     let text = alloc::format!("{receipt}");
     frozen("receipt", text.as_bytes());
     assert_eq!(text.parse(), Ok(receipt));
+}
+
+#[test]
+fn bundles_are_frozen_and_still_read() {
+    let cursor = Some(Cursor { epoch: EPOCH, feed: FeedNo(70_000) });
+    let answers = Some(Answered { bundle: BundleId::of(&[9; 32]), cursor });
+    let draws = [[5; 32], [6; 32], [7; 32]];
+    let level = Message::Level(Level { report: 5 });
+    for (name, answers) in [("bundle", None), ("bundle-reply", answers)] {
+        let mut file = vec![];
+        let from = (office(), answers);
+        let begun = Writer::begin(from, reader().wrap_key(), &sign_key(), draws, &mut file);
+        let (mut writer, id) = begun.unwrap();
+        writer.put(&level, &mut file);
+        writer.finish(&mut file);
+        frozen(name, &file);
+        let mut bundle = Reader::default();
+        bundle.feed(&file);
+        let signed = bundle.head().unwrap().unwrap();
+        let head = bundle.open(signed, &sign_key().verify_key(), &reader()).unwrap();
+        assert_eq!((head.id, head.answers), (id, answers));
+        assert_eq!(bundle.next_message(), Ok(Some(level.clone())));
+        assert_eq!(bundle.end(), Ok(()));
+    }
 }

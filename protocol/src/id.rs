@@ -166,6 +166,34 @@ impl fmt::Display for RecordId {
     }
 }
 
+/// One bundle, wherever its copies are. 32 hex digits as text.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+pub struct BundleId(pub [u8; 16]);
+
+impl BundleId {
+    /// The id that was drawn.
+    pub fn of(random: &[u8; 32]) -> Self {
+        let mut id = [0; 16];
+        id.copy_from_slice(&random[..16]);
+        Self(id)
+    }
+}
+
+impl FromStr for BundleId {
+    type Err = Malformed;
+
+    fn from_str(s: &str) -> Result<Self, Malformed> {
+        let id = RecordId::from_str(s).map(|id| Self(id.0));
+        id.map_err(|_| malformed("a bundle's id", "32 lower-case hex digits"))
+    }
+}
+
+impl fmt::Display for BundleId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&HEXLOWER.encode(&self.0))
+    }
+}
+
 /// The unit of merge in a record: `person`, `address`, ... No dots, so that `GROUP.FIELD` is clear.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Encode)]
 pub struct GroupName(String);
@@ -293,7 +321,7 @@ macro_rules! as_text {
         }
     )*};
 }
-as_text!(OfficeId, JournalId, EpochId, FormNumber, RecordId, GroupName, Dot, Head);
+as_text!(OfficeId, JournalId, EpochId, FormNumber, RecordId, BundleId, GroupName, Dot, Head);
 
 /// Text ids are checked again when they come from bytes: peers are hostile.
 macro_rules! text_from_bytes {

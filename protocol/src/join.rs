@@ -26,10 +26,19 @@ pub const ALPN_JOIN: &[u8] = b"wasl-join/1";
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
 pub struct TransportKey(pub [u8; 32]);
 
+/// `SubjectPublicKeyInfo` of an Ed25519 key (RFC 8410), up to the 32 bytes of the key itself.
+const ED25519_SPKI: [u8; 12] =
+    [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0];
+
 impl TransportKey {
     /// The key in a `SubjectPublicKeyInfo`.
     pub fn of_spki(der: &[u8]) -> Self {
         Self(*blake3::hash(der).as_bytes())
+    }
+
+    /// The transport key of whoever proves in TLS that it holds this Ed25519 key.
+    pub fn of_ed25519(key: &VerifyKey) -> Self {
+        Self::of_spki(&[&ED25519_SPKI[..], &key.0].concat())
     }
 }
 
@@ -198,9 +207,122 @@ pub fn decode_answer(bytes: &[u8]) -> Result<JoinAnswer, codec::DecodeError> {
     }))
 }
 
+const REQUEST_MAGIC: &[u8] = b"wasl join request\x01";
+const ANSWER_MAGIC: &[u8] = b"wasl join answer\x01";
+const ANSWER_DOMAIN: &str = "wasl join answer/1";
+
+/// A file that does not let a machine join. Nothing has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum JoinFileError {
+    /// Something else, damaged, or of a newer version.
+    #[error("not a file of this kind, or damaged, or of a newer version")]
+    Malformed,
+    /// It was made for other keys.
+    #[error("it is for another machine, or another headquarters made it")]
+    OtherKeys,
+}
+
+/// A request to join as a file, of a machine without a link. As secret as the token: its secret is
+/// in it, good for whoever shows it first.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct JoinFile {
+    /// The transport key of the machine.
+    pub transport: TransportKey,
+    /// That of the HQ which it wants to join.
+    pub hq: TransportKey,
+    /// What it asks.
+    pub request: JoinRequest,
+}
+
+impl JoinFile {
+    /// The bytes of the file.
+    pub fn encode(&self) -> Vec<u8> {
+        [REQUEST_MAGIC, &codec::encode(self)].concat()
+    }
+
+    /// The request in a file.
+    ///
+    /// # Errors
+    /// It is none, or its keys do not belong together.
+    pub fn decode(file: &[u8]) -> Result<Self, JoinFileError> {
+        let body = file.strip_prefix(REQUEST_MAGIC).ok_or(JoinFileError::Malformed)?;
+        let read: Self = codec::decode(body).map_err(|_| JoinFileError::Malformed)?;
+        read.request.verify(read.transport).map_err(|_| JoinFileError::Malformed)?;
+        Ok(read)
+    }
+}
+
+/// HQ's answer as a file, to the machine with the transport key `to`; `hq` is HQ's own.
+pub fn answer_file(joined: &Joined, to: TransportKey, hq: &SignKey) -> Vec<u8> {
+    let answer = codec::encode(&(to, joined));
+    let signature = hq.sign(ANSWER_DOMAIN, &answer);
+    [ANSWER_MAGIC, &codec::encode(&(hq.verify_key(), signature, answer))].concat()
+}
+
+/// The answer in a file, for the machine with the transport key `to`, from the HQ whose transport
+/// key its token names.
+///
+/// # Errors
+/// It is none, not for this machine, or not of that HQ.
+pub fn read_answer_file(
+    file: &[u8],
+    to: TransportKey,
+    hq: TransportKey,
+) -> Result<Joined, JoinFileError> {
+    let body = file.strip_prefix(ANSWER_MAGIC).ok_or(JoinFileError::Malformed)?;
+    let read: Result<(VerifyKey, Signature, Vec<u8>), _> = codec::decode(body);
+    let (key, signature, answer) = read.map_err(|_| JoinFileError::Malformed)?;
+    key.verify(ANSWER_DOMAIN, &answer, &signature).map_err(|_| JoinFileError::Malformed)?;
+    let read: Result<(TransportKey, Joined), _> = codec::decode(&answer);
+    let (whose, joined) = read.map_err(|_| JoinFileError::Malformed)?;
+    if TransportKey::of_ed25519(&key) == hq && whose == to {
+        Ok(joined)
+    } else {
+        Err(JoinFileError::OtherKeys)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_request_in_a_file_comes_back_and_not_with_other_keys() {
+        let sign_key = SignKey::from_secret(&[1; 32]);
+        let (transport, wrap) = (TransportKey([4; 32]), WrapKey([5; 32]));
+        let request = JoinRequest::new(&token(), transport, &sign_key, wrap, "0.1.0");
+        let file = JoinFile { transport, hq: token().hq, request };
+        assert_eq!(JoinFile::decode(&file.encode()), Ok(file.clone()));
+        let other = JoinFile { transport: TransportKey([6; 32]), ..file };
+        assert_eq!(JoinFile::decode(&other.encode()), Err(JoinFileError::Malformed));
+        assert_eq!(JoinFile::decode(b"wasl bundle\x01"), Err(JoinFileError::Malformed));
+    }
+
+    #[test]
+    fn an_answer_in_a_file_is_believed_for_its_machine_and_of_the_tokens_hq_only() {
+        let (hq, mallory) = (SignKey::from_secret(&[1; 32]), SignKey::from_secret(&[2; 32]));
+        let (to, pinned) = (TransportKey([4; 32]), TransportKey::of_ed25519(&hq.verify_key()));
+        let joined = Joined {
+            office: "nasr".parse().unwrap(),
+            name_ar: String::new(),
+            name_en: String::new(),
+            epoch: EpochId(1),
+            hq_sign_key: hq.verify_key(),
+            hq_wrap_key: WrapKey([5; 32]),
+            trust: Trust::in_one(hq.verify_key()),
+            clock: UnixMs(0),
+        };
+        let file = answer_file(&joined, to, &hq);
+        assert_eq!(read_answer_file(&file, to, pinned), Ok(joined.clone()));
+        let other = Err(JoinFileError::OtherKeys);
+        assert_eq!(read_answer_file(&file, TransportKey([9; 32]), pinned), other);
+        assert_eq!(read_answer_file(&answer_file(&joined, to, &mallory), to, pinned), other);
+        for at in 0..file.len() {
+            let mut bad = file.clone();
+            bad[at] ^= 1;
+            assert!(read_answer_file(&bad, to, pinned).is_err(), "byte {at}");
+        }
+    }
 
     fn token() -> JoinToken {
         JoinToken {

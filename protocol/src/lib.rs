@@ -32,6 +32,7 @@ pub mod record; // record states: edit, apply, merge, conflict
 pub mod session; // both machines, sans I/O
 pub mod units; // milliseconds and sequence numbers that cannot be mixed up
 pub mod wire; // the messages of a session
+pub mod bundle; // half a session as a file
 
 #[cfg(test)]
 mod golden; // the bytes that shipped

@@ -28,6 +28,15 @@ pub const ENTRIES_CREDIT_BYTES: u64 = 1024 * 1024;
 /// How many bytes of states may be under way, sent and not acknowledged.
 pub const STATES_CREDIT_BYTES: u64 = 1024 * 1024;
 
+/// The longest head of a bundle.
+pub const HEAD_BYTES: usize = 1024;
+
+/// How many bytes of messages one piece of a bundle holds.
+pub const PIECE_BYTES: usize = 64 * 1024;
+
+/// The longest piece, sealed.
+pub const SEALED_PIECE_BYTES: usize = PIECE_BYTES + 64;
+
 /// The longest office id.
 pub const OFFICE_ID_BYTES: usize = 32;
 

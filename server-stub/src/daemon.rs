@@ -18,6 +18,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
+use crate::bundle::Bundles;
 use crate::console::{Console, Live};
 use crate::gateway::{Gateway, GatewayConfig, GatewayError, Sessions};
 use crate::habit::Hour;
@@ -115,23 +116,19 @@ pub async fn run(
     };
     let exposed =
         metrics::Sources { store: store.clone(), world: world.clone(), running: running.clone() };
-    let live = Some(Live { running, hq: keys.transport_key() });
+    let config = GatewayConfig {
+        world: world.clone(),
+        store: store.clone(),
+        keys: keys.clone(),
+        sessions: sessions.clone(),
+    };
+    let bundles = Bundles { config: config.clone() };
+    let live = Some(Live { running, hq: keys.transport_key(), bundles });
     let console = Console { store: store.clone(), world: world.clone(), live };
     let (stop, stopping) = watch::channel(false);
-    let rollouts = tokio::spawn(watch_rollouts(
-        store.clone(),
-        sessions.clone(),
-        world.clone(),
-        stopping.clone(),
-    ));
+    let rollouts = tokio::spawn(watch_rollouts(config.clone(), stopping.clone()));
     let exposing = tokio::spawn(keep(exposed, settings.metrics.textfile, stopping.clone()));
-    let habits = tokio::spawn(watch_habits(
-        store.clone(),
-        sessions.clone(),
-        world.clone(),
-        stopping.clone(),
-    ));
-    let config = GatewayConfig { world, store: store.clone(), keys, sessions };
+    let habits = tokio::spawn(watch_habits(config.clone(), stopping.clone()));
     let gateway = tokio::spawn(gateway.serve(config, stopping.clone()));
     let showing = shown.map(|shown| tokio::spawn(console.clone().show(shown, stopping.clone())));
     let console = tokio::spawn(console.serve(socket, stopping));
@@ -175,12 +172,8 @@ async fn listen(http: Option<SocketAddr>) -> Result<Option<TcpListener>, DaemonE
 }
 
 /// Tells the store once a second who is connected, so that a rollout goes on.
-async fn watch_rollouts(
-    store: Store,
-    sessions: Sessions,
-    world: World,
-    mut stop: watch::Receiver<bool>,
-) {
+async fn watch_rollouts(config: GatewayConfig, mut stop: watch::Receiver<bool>) {
+    let GatewayConfig { world, store, sessions, .. } = config;
     let mut ticks = interval(ROLLOUT_TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut before = world.clock.mono();
@@ -201,12 +194,8 @@ async fn watch_rollouts(
 }
 
 /// Notes which offices are heard in which hour: what their habits come from.
-async fn watch_habits(
-    store: Store,
-    sessions: Sessions,
-    world: World,
-    mut stop: watch::Receiver<bool>,
-) {
+async fn watch_habits(config: GatewayConfig, mut stop: watch::Receiver<bool>) {
+    let GatewayConfig { world, store, sessions, .. } = config;
     let mut ticks = interval(HABIT_TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let (mut noted_in, mut noted, mut stopping) = (None, BTreeSet::new(), false);

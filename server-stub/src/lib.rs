@@ -12,6 +12,7 @@ pub mod gateway; // QUIC: admit, join, pump
 pub mod status; // what ops see
 pub mod metrics; // what a monitoring system sees
 pub mod page; // the same for a browser, in Arabic and in English
+pub mod bundle; // half a session as a file
 pub mod console; // HTTP on hq.sock for people's commands
 pub mod settings; // the settings file
 pub mod daemon; // the only place that spawns

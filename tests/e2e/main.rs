@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod backup; // copies of headquarters, and headquarters put back to one
+mod bundles; // weeks without a link
 mod check; // what a monitoring system is told
 mod clocks; // ten years off
 mod config; // how HQ changes how offices run

@@ -63,6 +63,8 @@ fn every_document_that_an_office_prints_fits_its_schema() {
     let mut shelf = Shelf::new(wasl_agent::cli::schemas());
     let mut joins = district.stranger("shatra");
     let token = through(district.token("shatra"), &joins.link);
+    let asks = district.root().join("asks");
+    shelf.holds(&joins.at, &["join", &token, "--request", word(&asks)], "");
     shelf.holds(&joins.at, &["join", &token], "");
     joins.at.run().unwrap();
     let edition = district.root().join("pushed");
@@ -92,6 +94,10 @@ fn every_document_that_an_office_prints_fits_its_schema() {
     ] {
         shelf.holds(&office.at, words, "");
     }
+    let at = |name: &str| quiet.root().join(name);
+    shelf.holds(&office.at, &["bundle", "export", word(&at("up"))], "");
+    told(&quiet.hq.at, &["bundle", "import", word(&at("up")), "--reply", word(&at("down"))]);
+    shelf.holds(&office.at, &["bundle", "import", word(&at("down"))], "");
     // Nothing is in a copy declared off-site, so nothing may be retired yet.
     shelf.all_but(&["wasl.retired-1"]);
 }
@@ -114,6 +120,12 @@ fn every_document_that_headquarters_prints_fits_its_schema() {
     let text = told(&office.at, &["record", "receipt", &id])["text"].clone();
     shelf.holds(hq, &["receipt", "verify", "-"], text.as_str().unwrap());
     shelf.holds(hq, &["office", "add", "rifai"], "");
+    let asks = district.root().join("asks");
+    let stranger = district.stranger("shatra");
+    let token = through(district.token("shatra"), &stranger.link);
+    told(&stranger.at, &["join", &token, "--request", word(&asks)]);
+    let answer = district.root().join("answer");
+    shelf.holds(hq, &["office", "admit", word(&asks), "--answer", word(&answer)], "");
     for words in [
         &["status"][..],
         &["explain"],
@@ -139,6 +151,9 @@ fn every_document_that_headquarters_prints_fits_its_schema() {
     shelf.holds(hq, &["config", "export", word(&at("exported"))], "");
     shelf.holds(hq, &["config", "history"], "");
     shelf.holds(hq, &["config", "status"], "");
+
+    told(&office.at, &["bundle", "export", word(&at("up"))]);
+    shelf.holds(hq, &["bundle", "import", word(&at("up")), "--reply", word(&at("down"))], "");
 
     let (vault, mut other) = (at("vault"), district.another_hq());
     shelf.holds(&other.at, &["backup", word(&vault)], "");

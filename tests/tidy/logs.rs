@@ -20,8 +20,9 @@ const MACROS: [&str; 10] = [
 
 /// What may stand in a log beside the sentence: ids, numbers, constant words, addresses, and what
 /// the system or one of our own errors says. No error of ours quotes a value.
-const FIELDS: [&str; 39] = [
+const FIELDS: [&str; 40] = [
     "address",
+    "bundle",
     "bytes",
     "code",
     "common",

@@ -1,30 +1,20 @@
 //! `wasl enroll`: lines in, one line of JSON out for each that is on disk.
 
 use std::io::{self, BufWriter, IsTerminal as _, StdoutLock, Write as _};
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::path::PathBuf;
 
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::http::Method;
-use bytes::BytesMut;
-use futures_util::stream;
 use http_body_util::BodyExt as _;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use tokio::io::{AsyncRead, AsyncReadExt as _};
+use indicatif::ProgressBar;
 
 use super::client::{Client, talk};
+use super::upload::{Upload, show_late};
 use super::{Exit, Failure, Place, block_on};
 use crate::intake::{Answer, Lines};
 
-/// How much of the input is read at once.
-const READ_BYTES: usize = 64 * 1024;
-
 /// No answer line is longer.
 const ANSWER_BYTES: usize = 64 * 1024;
-
-/// Progress is shown for anything that takes longer.
-const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What to enroll.
 #[derive(Debug, clap::Args)]
@@ -37,75 +27,13 @@ pub struct Args {
 /// Streams the lines to the daemon and prints what each became.
 pub fn enroll(place: &Place, args: &Args) -> Result<(), Failure> {
     block_on(async {
-        let (input, bar) = open(&args.file).await?;
-        let failed = Arc::new(OnceLock::new());
-        let body = body(input, bar.clone(), failed.clone());
-        let work = async |client: Client| stream_through(client, body, &bar).await;
+        let (upload, body) = Upload::open(&args.file).await?;
+        let bar = upload.bar();
+        let work = async |client: Client| stream_through(client, body, bar).await;
         let done = talk(&place.data_dir, work).await?;
-        bar.finish_and_clear();
-        if let Some(why) = failed.get() {
-            return Err(Failure::io(name(&args.file), why));
-        }
+        upload.end()?;
         done
     })
-}
-
-type Input = Box<dyn AsyncRead + Send + Unpin>;
-
-async fn open(file: &Path) -> Result<(Input, ProgressBar), Failure> {
-    if file == Path::new("-") {
-        return Ok((Box::new(tokio::io::stdin()), progress(None)));
-    }
-    let failed = |e: io::Error| Failure::io(name(file), &e);
-    let input = tokio::fs::File::open(file).await.map_err(failed)?;
-    let found = input.metadata().await.map_err(failed)?;
-    Ok((Box::new(input), progress(found.is_file().then_some(found.len()))))
-}
-
-fn name(file: &Path) -> String {
-    if file == Path::new("-") { "stdin".to_owned() } else { file.display().to_string() }
-}
-
-/// A bar that nobody sees yet: see [`show_late`].
-fn progress(bytes: Option<u64>) -> ProgressBar {
-    let template = match bytes {
-        Some(_) => "{bar:30} {bytes}/{total_bytes}, {msg}, {eta} to go",
-        None => "{bytes}, {msg}",
-    };
-    let style = ProgressStyle::with_template(template);
-    let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
-    let hidden = ProgressDrawTarget::hidden();
-    ProgressBar::with_draw_target(bytes, hidden).with_style(style)
-}
-
-/// Shows the bar once it has taken long; never where the answers are shown.
-async fn show_late(bar: &ProgressBar) {
-    tokio::time::sleep(PATIENCE).await;
-    if io::stderr().is_terminal() && !io::stdout().is_terminal() {
-        bar.set_draw_target(ProgressDrawTarget::stderr());
-    }
-    std::future::pending::<()>().await;
-}
-
-/// The input as the body of a request. Why it could not be read to its end goes to `failed`.
-fn body(input: Input, bar: ProgressBar, failed: Arc<OnceLock<io::Error>>) -> Body {
-    let state = (input, BytesMut::new(), bar, failed);
-    let pieces = stream::unfold(state, async |(mut input, mut buffer, bar, failed)| {
-        buffer.reserve(READ_BYTES);
-        let piece: Result<Bytes, &str> = match input.read_buf(&mut buffer).await {
-            Ok(0) => return None,
-            Ok(n) => {
-                bar.inc(n as u64);
-                Ok(buffer.split().freeze())
-            }
-            Err(why) => {
-                let _ = failed.set(why);
-                Err("the input cannot be read")
-            }
-        };
-        Some((piece, (input, buffer, bar, failed)))
-    });
-    Body::from_stream(pieces)
 }
 
 async fn stream_through(mut client: Client, body: Body, bar: &ProgressBar) -> Result<(), Failure> {
@@ -132,7 +60,7 @@ async fn stream_through(mut client: Client, body: Body, bar: &ProgressBar) -> Re
     };
     let ended = tokio::select! {
         ended = exchange => ended,
-        () = show_late(bar) => Ok(()),
+        () = show_late(bar, !io::stdout().is_terminal()) => Ok(()),
     };
     tally.flush()?;
     tally.verdict(ended)

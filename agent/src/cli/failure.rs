@@ -88,6 +88,17 @@ impl Failure {
             "no-trial" => {
                 failure.help("an edition that stood is replaced by one with a higher serial")
             }
+            "stale-reply" => {
+                failure.help("export a bundle now, and bring headquarters' reply to it")
+            }
+            "foreign" | "not-a-bundle" => failure.help("bring the reply that is for this office"),
+            "not-a-reply" => {
+                failure.help("at headquarters: wasl-hq bundle import FILE --reply REPLY")
+            }
+            "cut-short" | "damaged-bundle" => {
+                failure.help("copy the file again, or have headquarters write the reply again")
+            }
+            "newer-bundle" => failure.help("update the agent"),
             "read-only" => failure.help("update the agent: a newer version wrote to this record"),
             _ => failure,
         }

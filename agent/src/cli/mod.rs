@@ -6,6 +6,8 @@ mod read; // what is only read, of a stopped daemon too
 mod owner; // root works as the data dir's owner
 mod plain; // values and moments for people
 mod siblings; // values in conflict, side by side
+mod upload; // a file as the body of a request
+mod bundle; // wasl bundle
 mod check; // wasl check
 mod config; // wasl config
 mod conflict; // wasl conflict
@@ -79,6 +81,9 @@ enum Command {
     /// See the config in force, bring an edition, take one back
     #[command(subcommand)]
     Config(config::Command),
+    /// Carry what headquarters has not, and its reply, as files: for weeks without a link
+    #[command(subcommand)]
+    Bundle(bundle::Command),
     /// See and end conflicts
     #[command(subcommand)]
     Conflict(conflict::Command),
@@ -136,6 +141,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Enroll(args) => enroll::enroll(place, &args),
         Command::Record(command) => record::record(place, &command),
         Command::Config(command) => config::config(place, &command),
+        Command::Bundle(command) => bundle::bundle(place, &command),
         Command::Conflict(command) => conflict::conflict(place, &command),
         Command::Held(command) => held::held(place, &command),
         Command::Status(args) => status::status(place, &args),

@@ -6,9 +6,10 @@ use wasl_protocol::record::{HistoryReport, RecordReport};
 use wasl_shown::schema;
 
 use super::explain::ExplainedCodes;
-use super::join::Joining;
+use super::join::{Asking, Joining};
 use super::journal::Verification;
 use super::retire::Retired;
+use crate::bundle::{self, Exported};
 use crate::doctor::Findings;
 use crate::intake::{
     ConfigReport, ConflictList, EnrolledReport, ExplainReport, HeldList, Imported, PauseReport,
@@ -20,6 +21,8 @@ use crate::status::Status;
 /// Each document's schema, by the name of its file.
 pub fn schemas() -> Vec<(&'static str, Schema)> {
     vec![
+        ("wasl.bundle-export-1", schema::of::<Exported>()),
+        ("wasl.bundle-import-1", schema::of::<bundle::Imported>()),
         ("wasl.config-1", schema::of::<ConfigReport>()),
         ("wasl.conflicts-1", schema::of::<ConflictList>()),
         ("wasl.doctor-1", schema::of::<Findings>()),
@@ -28,6 +31,7 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("wasl.held-1", schema::of::<HeldList>()),
         ("wasl.history-1", schema::of::<HistoryReport>()),
         ("wasl.import-1", schema::of::<Imported>()),
+        ("wasl.join-request-1", schema::of::<Asking>()),
         ("wasl.joined-1", schema::of::<Joining>()),
         ("wasl.pause-1", schema::of::<PauseReport>()),
         ("wasl.receipt-1", schema::of::<ReceiptReport>()),

@@ -5,6 +5,7 @@
 //! lock. It knows nothing of the link, nor of what `status` says: the daemon hands both in.
 
 mod admit; // what the edition in force lets in
+mod bundle; // half a session as a file
 mod config; // the config in force, and what the operator says to it
 mod conflicts; // the records in conflict
 mod counts; // who waits, what was taken and what was refused
@@ -36,6 +37,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tracing::Instrument as _;
 
+pub use bundle::REPORT_HEADER;
 pub use config::{ConfigReport, ExplainReport, HoldReport, Imported};
 pub use conflicts::ConflictList;
 pub use counts::Counts;
@@ -50,6 +52,7 @@ pub use receipt::Receipts;
 pub use records::{EnrolledReport, ListItem, RecordList};
 pub use serve::{IntakeError, Listeners, SOCKET, socket_path};
 
+use crate::bundle::Bundles;
 use crate::config::{Config, InForce};
 use crate::pause::Pauses;
 
@@ -83,6 +86,8 @@ pub struct Intake {
     pub counts: Arc<Counts>,
     /// What receipts say beside the entry itself.
     pub receipts: Receipts,
+    /// What bundles are made and read with.
+    pub bundles: Bundles,
 }
 
 impl fmt::Debug for Intake {
@@ -107,6 +112,8 @@ impl Intake {
             .route("/v1/config/import", post(config::import))
             .route("/v1/config/rollback", post(config::roll_back))
             .route("/v1/config/hold", post(config::hold).delete(config::unhold))
+            .route("/v1/bundle/export", post(bundle::export))
+            .route("/v1/bundle/import", post(bundle::import))
             .route("/v1/pause", get(pause::show).post(pause::pause).delete(pause::resume))
             .route("/v1/status", get(status))
             .route("/v1/sync", post(sync))

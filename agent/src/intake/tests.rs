@@ -79,8 +79,19 @@ async fn desk() -> Desk {
     let counter = Counter { office: office.id.clone(), name_ar, name_en };
     let (_, link) = watch::channel(LinkFacts::default());
     let receipts = Receipts { counter, link };
+    let bundles = Bundles {
+        world: world.clone(),
+        handle: handle.clone(),
+        config: config.clone(),
+        office: office.id.clone(),
+        sign_key: identity.sign_key(),
+        unwrap_key: identity.unwrap_key(),
+        hq_sign_key: hq,
+        hq_wrap_key: joined.hq_wrap_key,
+    };
     let intake = Intake {
         pauses,
+        bundles,
         door: Door { office: office.id, handle: handle.clone(), world },
         kicks,
         status: Arc::new(|| Bytes::from_static(b"{}")),

@@ -109,6 +109,11 @@ impl Born {
         self.id
     }
 
+    /// Where the new journal stands.
+    pub fn end(&self) -> Position {
+        self.end
+    }
+
     /// The new journal's data key.
     pub fn key(&self) -> &DataKey {
         &self.key

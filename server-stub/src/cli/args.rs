@@ -60,6 +60,9 @@ pub(super) enum Command {
     Backup(BackupOptions),
     /// Put the database back from such a copy; HQ must be stopped
     Restore(RestoreOptions),
+    /// What offices without a link send as files
+    #[command(subcommand)]
+    Bundle(BundleCommand),
     /// How HQ and its offices are
     Status(StatusOptions),
     /// The monitoring plugin: one line; exit 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN
@@ -69,6 +72,26 @@ pub(super) enum Command {
         /// The word in brackets, such as office-late; without it all are listed
         code: Option<String>,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum BundleCommand {
+    /// Take in what an office exported, and write the reply for it; the same one twice does no harm
+    Import(BundleImport),
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct BundleImport {
+    /// The file that `wasl bundle export` wrote
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Where the reply goes; a file that is there is not overwritten
+    #[arg(long, value_name = "FILE")]
+    pub reply: Option<PathBuf>,
+    /// Take the entries of a machine of this office that may no longer come, and list them; such a
+    /// one gets no reply
+    #[arg(long, value_name = "OFFICE")]
+    pub admit: Option<OfficeId>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -145,6 +168,15 @@ pub(super) enum OfficeCommand {
     Token {
         /// Which office; the beginning of its id will do
         id: OfficeId,
+    },
+    /// Let a machine in that has no link: its request as a file, and the answer to carry back
+    Admit {
+        /// The file that `wasl join TOKEN --request FILE` wrote
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Where the answer goes; a file that is there is not overwritten
+        #[arg(long, value_name = "FILE")]
+        answer: PathBuf,
     },
     /// Let an office in no more; ends its live session at once
     Revoke {

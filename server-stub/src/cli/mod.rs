@@ -8,6 +8,7 @@ mod ask; // the console: over its socket, or over the database of a stopped HQ
 mod named; // ids as people type them
 mod owner; // root works for the data dir's owner
 mod table; // what people read
+mod stick; // files that a person carries
 mod init; // keys and database
 mod journal; // journal verify
 mod office; // office add, list, show, token, revoke
@@ -18,6 +19,7 @@ mod beside; // values side by side
 mod conflict; // conflict list, resolve
 mod held; // held list, show, release, refuse
 mod config; // config check, sign, push, status, history, revert, abort, export, schema
+mod bundle; // bundle import
 mod backup; // a copy of everything
 mod restore; // and back
 mod schemas; // the JSON Schemas of the documents
@@ -90,6 +92,7 @@ async fn ask(asker: &Asker, command: Command) -> Result<(), Failure> {
         Command::Held(command) => held::held(asker, command).await,
         Command::Config(command) => config::config(asker, command).await,
         Command::Journal(command) => journal::journal(asker, command).await,
+        Command::Bundle(command) => bundle::bundle(asker, command).await,
         Command::Backup(options) => backup::backup(asker, &options).await,
         Command::Status(options) => status::status(asker, &options).await,
         Command::Explain { code } => explain::explain(asker, code),

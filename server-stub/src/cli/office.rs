@@ -1,16 +1,25 @@
-//! `office add / list / show / token / revoke / replace`.
+//! `office add / list / show / token / revoke / replace / admit`.
 
+use std::path::Path;
+
+use data_encoding::BASE64;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::console::{NewOffice, OfficeDocument, OfficeList, TokenDocument};
+use crate::console::{
+    AdmittedDocument, NewMachine, NewOffice, OfficeDocument, OfficeList, TokenDocument,
+};
 use crate::status::{Freshness, HabitStatus, OfficeStatus};
 
 use super::args::OfficeCommand;
 use super::ask::Asker;
-use super::failure::Failure;
+use super::failure::{FAILED, Failure};
+use super::stick;
 use super::table::{facts, or_dash, table};
+
+/// The longest request to join, as a file.
+const REQUEST_BYTES: usize = 4 * 1024;
 
 /// Does what was said about offices.
 pub(super) async fn office(asker: &Asker, command: OfficeCommand) -> Result<(), Failure> {
@@ -30,6 +39,7 @@ pub(super) async fn office(asker: &Asker, command: OfficeCommand) -> Result<(), 
         OfficeCommand::Replace { id } => {
             show_token(asker, &format!("/v1/offices/{id}/replace"), &json!({})).await?;
         }
+        OfficeCommand::Admit { file, answer } => admit(asker, &file, &answer).await?,
         OfficeCommand::List => {
             let list: OfficeList = asker.get("/v1/offices").await?;
             asker.show(&list, |l| people(&l.items))?;
@@ -40,6 +50,24 @@ pub(super) async fn office(asker: &Asker, command: OfficeCommand) -> Result<(), 
         }
     }
     Ok(())
+}
+
+/// Lets a machine in by files.
+async fn admit(asker: &Asker, file: &Path, answer: &Path) -> Result<(), Failure> {
+    stick::refuse_existing(answer)?;
+    let request = BASE64.encode(&stick::read(file, REQUEST_BYTES)?);
+    let new = NewMachine { request };
+    let admitted: AdmittedDocument = asker.post("/v1/offices/admit", &new).await?;
+    let strange = |e| Failure::new(FAILED, "HQ's answer", e).help("versions may not fit");
+    stick::write(answer, &BASE64.decode(admitted.answer.as_bytes()).map_err(strange)?)?;
+    asker.show(&admitted, |admitted| {
+        format!(
+            "the machine with key {} is {} now; there: wasl join --answer {}",
+            admitted.key,
+            admitted.office,
+            answer.display()
+        )
+    })
 }
 
 /// Asks for a join token, and prints it alone.

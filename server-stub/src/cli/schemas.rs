@@ -8,16 +8,19 @@ use wasl_shown::schema;
 use super::backup::BackupDocument;
 use super::config;
 use super::restore::RestoreDocument;
+use crate::bundle::BundleReport;
 use crate::console::{
-    ConflictList, EditionList, HeldDocument, HeldList, OfficeDocument, OfficeList, ReceiptDocument,
-    RecordList, RolloutDocument, TokenDocument, VerifyReport,
+    AdmittedDocument, ConflictList, EditionList, HeldDocument, HeldList, OfficeDocument,
+    OfficeList, ReceiptDocument, RecordList, RolloutDocument, TokenDocument, VerifyReport,
 };
 use crate::status::{CodeList, Status};
 
 /// Each document's schema, by the name of its file.
 pub fn schemas() -> Vec<(&'static str, Schema)> {
     let mut all = vec![
+        ("wasl-hq.admitted-1", schema::of::<AdmittedDocument>()),
         ("wasl-hq.backup-1", schema::of::<BackupDocument>()),
+        ("wasl-hq.bundle-import-1", schema::of::<BundleReport>()),
         ("wasl-hq.codes-1", schema::of::<CodeList>()),
         ("wasl-hq.editions-1", schema::of::<EditionList>()),
         ("wasl-hq.journal-verify-1", schema::of::<VerifyReport>()),

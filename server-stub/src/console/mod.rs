@@ -4,6 +4,7 @@
 //! It knows nothing of QUIC nor of how answers are shown. Whoever can open the socket may do
 //! everything: it is its owner's alone.
 
+mod bundles; // half a session as a file
 mod backups; // copies of the database: told, and what is stable for them
 mod config; // editions and their rollouts: push, watch, abort
 mod conflicts; // records in conflict
@@ -35,11 +36,13 @@ use wasl_protocol::join::TransportKey;
 use wasl_protocol::private::Private;
 use wasl_protocol::{json, limits};
 
+use crate::bundle::Bundles;
 use crate::seam::World;
 use crate::status::{Running, Status};
 use crate::store::Store;
 
 pub use backups::{End, NewBackup};
+pub use bundles::{BUNDLE_BYTES, NewBundle, TakenBundle};
 pub use config::{
     AttemptReport, EditionDocument, EditionItem, EditionList, NewAbort, NewEdition,
     OfficeRolloutReport, ProbationText, RolloutDocument, ScopeText,
@@ -47,7 +50,9 @@ pub use config::{
 pub use conflicts::ConflictList;
 pub use edits::NewGrant;
 pub use held::{Beside, HeldDocument, HeldItem, HeldList, Refusal, Release, VerdictReport};
-pub use offices::{NewOffice, OfficeDocument, OfficeList, TokenDocument};
+pub use offices::{
+    AdmittedDocument, NewMachine, NewOffice, OfficeDocument, OfficeList, TokenDocument,
+};
 pub use problem::Problem;
 pub use receipts::{ReceiptDocument, Verdict};
 pub use records::{RecordLine, RecordList};
@@ -74,6 +79,8 @@ pub struct Live {
     pub running: Running,
     /// HQ's transport key, for tokens.
     pub hq: TransportKey,
+    /// What bundles are taken in with.
+    pub bundles: Bundles,
 }
 
 impl Console {
@@ -81,8 +88,10 @@ impl Console {
         let record = DefaultBodyLimit::max(limits::POSTED_BYTES);
         let edition = DefaultBodyLimit::max(config::PUSH_BYTES);
         let told = DefaultBodyLimit::max(backups::TOLD_BYTES);
+        let brought = DefaultBodyLimit::max(bundles::BROUGHT_BYTES);
         shown::routes()
             .route("/v1/offices", get(offices::list).post(offices::add))
+            .route("/v1/offices/admit", post(offices::admit))
             .route("/v1/offices/{id}", get(offices::show))
             .route("/v1/offices/{id}/token", post(offices::token))
             .route("/v1/offices/{id}/revoke", post(offices::revoke))
@@ -98,6 +107,7 @@ impl Console {
             .route("/v1/held/{dot}", get(held::show))
             .route("/v1/held/{dot}/release", post(held::release))
             .route("/v1/held/{dot}/refuse", post(held::refuse))
+            .route("/v1/bundles", post(bundles::import).layer(brought))
             .route("/v1/backups", post(backups::add).layer(told))
             .route("/v1/config/editions", get(config::list).post(config::push).layer(edition))
             .route("/v1/config/editions/{serial}", get(config::show))

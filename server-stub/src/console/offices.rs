@@ -1,4 +1,4 @@
-//! Offices: add, list, show, token, revoke, replace.
+//! Offices: add, list, show, token, revoke, replace, admit.
 
 use std::sync::Arc;
 
@@ -6,12 +6,15 @@ use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
+use data_encoding::{BASE64, HEXLOWER};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use wasl_protocol::id::OfficeId;
+use wasl_protocol::join::{JoinFileError, JoinRefusal};
 use wasl_protocol::wire::ByeCode;
 
+use crate::bundle::AdmitError;
 use crate::registry::{Minted, mint};
 use crate::status::{self, OfficeStatus, timestamp};
 use crate::store::Added;
@@ -21,6 +24,9 @@ use super::{Console, Live, Problem};
 
 /// The longest name of an office, in bytes.
 const NAME_BYTES: usize = 200;
+
+/// How much of a key is shown: enough to compare by eye, and as much as offices show.
+const KEY_SHOWN_BYTES: usize = 8;
 
 /// An office to add.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -139,6 +145,64 @@ pub(super) async fn replace(
     live.running.sessions.end(&id, ByeCode::Revoked);
     tracing::info!(office = %id, "another machine takes the place of an office's");
     Ok((StatusCode::CREATED, Json(token_document(&minted))))
+}
+
+/// A machine without a link asks to join.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewMachine {
+    /// The bytes of its request's file, in base64.
+    pub request: String,
+}
+
+/// `office admit --json`.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct AdmittedDocument {
+    /// `wasl-hq.admitted/1`.
+    pub schema: String,
+    /// As which office it was let in.
+    pub office: OfficeId,
+    /// The beginning of its transport key, as `wasl join --request` shows it.
+    pub key: String,
+    /// The bytes of the answer's file, in base64.
+    pub answer: String,
+}
+
+pub(super) async fn admit(
+    State(console): State<Arc<Console>>,
+    Json(new): Json<NewMachine>,
+) -> Result<(StatusCode, Json<AdmittedDocument>), Problem> {
+    let live = console.live()?;
+    let file = BASE64.decode(new.request.as_bytes());
+    let file = file.map_err(|e| Problem::bad_request(format!("request: {e}")))?;
+    let admitted = live.bundles.admit(&file).await?;
+    tracing::info!(office = %admitted.office, "joined");
+    let document = AdmittedDocument {
+        schema: "wasl-hq.admitted/1".to_owned(),
+        office: admitted.office,
+        key: HEXLOWER.encode(&admitted.transport.0[..KEY_SHOWN_BYTES]),
+        answer: BASE64.encode(&admitted.answer),
+    };
+    Ok((StatusCode::CREATED, Json(document)))
+}
+
+impl From<AdmitError> for Problem {
+    fn from(e: AdmitError) -> Self {
+        let help = match e {
+            AdmitError::File(JoinFileError::Malformed) => {
+                "bring the file that `wasl join TOKEN --request FILE` wrote at the office"
+            }
+            AdmitError::File(JoinFileError::OtherKeys) => {
+                "its token is another headquarters': `wasl-hq office token ID` prints one of this"
+            }
+            AdmitError::Refused(JoinRefusal::Used) => {
+                "if no other machine should have joined, revoke the office at once"
+            }
+            AdmitError::Refused(_) => "`wasl-hq office token ID` prints a new token",
+        };
+        let status = StatusCode::FORBIDDEN;
+        Self::new(status, "not-admitted", "office admit", e.to_string()).help(help)
+    }
 }
 
 /// There is no such office.

@@ -15,7 +15,7 @@ use wasl_protocol::keys::{SignKey, UnwrapKey};
 use wasl_protocol::units::UnixMs;
 
 use super::*;
-use crate::gateway::Sessions;
+use crate::gateway::{GatewayConfig, Sessions};
 use crate::registry::HqKeys;
 use crate::settings::StatusSettings;
 use crate::store::DATABASE;
@@ -32,11 +32,18 @@ async fn console_and_keys(live: bool) -> (Console, HqKeys, TempDir) {
     let world = World::real();
     let (keys, _) = HqKeys::generate(&world);
     let store = Store::open(&dir.path().join(DATABASE), &keys, world.clone()).await.unwrap();
+    let live = live.then(|| self::live(&store, &world, &keys));
+    (Console { store, world, live }, keys, dir)
+}
+
+/// What only a running daemon has.
+fn live(store: &Store, world: &World, keys: &HqKeys) -> Live {
     let endpoint = "hq.example:4433".to_owned();
     let (sessions, limits) = (Sessions::default(), StatusSettings::default());
+    let (store, world, keys) = (store.clone(), world.clone(), keys.clone());
+    let config = GatewayConfig { world, store, keys, sessions: sessions.clone() };
     let running = Running { started_at: UnixMs(0), endpoint, sessions, limits };
-    let live = live.then_some(Live { running, hq: HQ });
-    (Console { store, world, live }, keys, dir)
+    Live { running, hq: HQ, bundles: Bundles { config } }
 }
 
 async fn call(console: &Console, method: Method, path: &str, body: &Value) -> (StatusCode, Value) {

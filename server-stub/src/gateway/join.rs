@@ -49,9 +49,21 @@ async fn talk(
 
 async fn answer(config: &GatewayConfig, bytes: &[u8], transport: TransportKey) -> JoinAnswer {
     let request: JoinRequest = codec::decode(bytes).map_err(|_| JoinRefusal::Malformed)?;
+    let_in(config, &request, transport).await
+}
+
+/// Lets a machine in that holds `transport`, or says why not.
+///
+/// # Errors
+/// Its token is not good, or the database failed.
+pub async fn let_in(
+    config: &GatewayConfig,
+    request: &JoinRequest,
+    transport: TransportKey,
+) -> JoinAnswer {
     request.verify(transport).map_err(|_| JoinRefusal::Malformed)?;
     let clock = config.world.clock.unix();
-    let office = config.store.join(&request, transport, clock).await.map_err(|error| {
+    let office = config.store.join(request, transport, clock).await.map_err(|error| {
         tracing::error!(%error, "a join could not be stored");
         JoinRefusal::Busy
     })??;

@@ -25,6 +25,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use wasl_protocol::wire::{Bye, ByeCode, Message};
 
+pub use join::let_in;
 pub use sessions::{SessionFacts, Sessions};
 
 use crate::registry::HqKeys;

@@ -19,10 +19,6 @@ pub const KEYS_FILE: &str = "hq.keys";
 /// With what the file of a config-signing key begins.
 const CONFIG_KEY: &str = "wasl-config-key/1";
 
-/// `SubjectPublicKeyInfo` of an Ed25519 key (RFC 8410), up to the 32 bytes of the key itself.
-const ED25519_SPKI: [u8; 12] =
-    [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0];
-
 /// Keys that cannot be had. Whose fault: the installation's. What now: stop and say so.
 #[derive(Debug, thiserror::Error)]
 pub enum RegistryError {
@@ -169,8 +165,7 @@ impl HqKeys {
 
     /// By what offices know HQ: what join tokens carry.
     pub fn transport_key(&self) -> TransportKey {
-        let public = SignKey::from_secret(&self.0.transport).verify_key();
-        TransportKey::of_spki(&[&ED25519_SPKI[..], &public.0].concat())
+        TransportKey::of_ed25519(&SignKey::from_secret(&self.0.transport).verify_key())
     }
 
     /// Signs Acks and states.

@@ -4,6 +4,7 @@ use sqlx::SqliteConnection;
 use wasl_protocol::edition::Step;
 use wasl_protocol::entry::Genesis;
 use wasl_protocol::id::{Dot, JournalId, Position, RecordId};
+use wasl_protocol::keys::VerifyKey;
 use wasl_protocol::units::UnixMs;
 use wasl_protocol::wire::Entries;
 
@@ -60,6 +61,16 @@ impl Store {
     /// Appends those entries of a message that HQ does not have; idempotent. What is returned is
     /// durable. Entries that leave a gap are not appended: the answer says where HQ stands.
     pub async fn append(&self, office: &Office, entries: Entries) -> Result<Appended, AppendError> {
+        self.append_signed(office, entries, office.sign_key).await
+    }
+
+    /// The same for entries that the holder of `signer` signed.
+    pub(super) async fn append_signed(
+        &self,
+        office: &Office,
+        entries: Entries,
+        signer: VerifyKey,
+    ) -> Result<Appended, AppendError> {
         let (journal, after, last) = (entries.journal, entries.after, entries.last);
         let mut conn = self.readers().acquire().await?;
         let known = journals::known(&mut conn, journal).await?;
@@ -77,7 +88,9 @@ impl Store {
         };
         let opened = {
             let (office, unwrap) = (office.clone(), self.unwrap_key().clone());
-            tokio::task::spawn_blocking(move || read::open(&office, entries, have, key, &unwrap))
+            tokio::task::spawn_blocking(move || {
+                read::open((&office, signer), entries, have, key, &unwrap)
+            })
         };
         let opened = opened.await.map_err(|_| StoreError::Stopping)??;
         agrees(&mut conn, journal, opened.common).await?;
@@ -97,7 +110,7 @@ impl Store {
     ) -> Result<Appended, AppendError> {
         let mut tx = self.write().await?;
         // Within the transaction: once `revoke` has returned, nothing of that office comes in.
-        if offices::revoked(&mut tx, office).await? {
+        if !office.admitted && offices::revoked(&mut tx, office).await? {
             return Err(AppendError::Fault("the office is revoked".to_owned()));
         }
         if known.is_none() {

@@ -6,7 +6,7 @@ use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
 use wasl_protocol::entry::Genesis;
 use wasl_protocol::frame::Frame;
 use wasl_protocol::id::{Dot, Head, JournalId, OfficeId, Position};
-use wasl_protocol::keys::DataKey;
+use wasl_protocol::keys::{DataKey, VerifyKey};
 use wasl_protocol::limits;
 use wasl_protocol::news::Held;
 use wasl_protocol::units::{Seq, UnixMs};
@@ -123,11 +123,31 @@ impl Store {
         if let Some(key) = cached {
             return Ok(key);
         }
-        let row = sqlx::query("SELECT frame FROM entry WHERE journal = ? AND seq = 1");
-        let row = row.bind(sql_id(journal)).fetch_optional(conn).await?.ok_or(NO_GENESIS)?;
-        let key = genesis(&row)?.data_key(journal, self.unwrap_key()).map_err(|_| NO_GENESIS)?;
+        let genesis = self.genesis(conn, journal).await?;
+        let key = genesis.data_key(journal, self.unwrap_key()).map_err(|_| NO_GENESIS)?;
         self.remember(journal, key.clone())?;
         Ok(key)
+    }
+
+    /// The keys of all machines that have written journals of this office, the newest first.
+    pub async fn authors(&self, office: &OfficeId) -> Result<Vec<VerifyKey>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT e.frame FROM journal j JOIN entry e ON e.journal = j.id AND e.seq = 1
+             WHERE j.office = ? ORDER BY j.met_at DESC, j.id",
+        );
+        let rows = rows.bind(office.as_str()).fetch_all(self.readers()).await?;
+        rows.iter().map(|row| Ok(genesis(row)?.sign_key)).collect()
+    }
+
+    /// The Genesis of a journal.
+    pub(super) async fn genesis(
+        &self,
+        conn: &mut SqliteConnection,
+        journal: JournalId,
+    ) -> Result<Genesis, StoreError> {
+        let row = sqlx::query("SELECT frame FROM entry WHERE journal = ? AND seq = 1");
+        let row = row.bind(sql_id(journal)).fetch_optional(conn).await?.ok_or(NO_GENESIS)?;
+        genesis(&row)
     }
 
     /// The edit that is stored under this dot, as far as this version can read it.

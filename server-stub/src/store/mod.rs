@@ -14,6 +14,7 @@ mod rows; // what a fold needs and what it changed
 mod own; // HQ's own journal
 mod counts; // what is counted
 mod append; // compare-and-append, all in one transaction
+mod branch; // entries that do not fit: written again
 mod records; // record states
 mod feed; // what each office has yet to be sent
 mod held; // entries that are not applied
@@ -36,6 +37,7 @@ mod tests; // the store's promises
 
 pub use append::{AppendError, Appended};
 pub use backup::{CopyFacts, CopyMade, check_copy};
+pub use branch::Branch;
 pub use counts::{COMMIT_BOUNDS_NS, StoreCounts};
 pub use decide::DecideError;
 pub use disk::DiskFacts;

@@ -5,7 +5,7 @@ use sqlx::{Row, SqliteConnection};
 use wasl_protocol::entry::Cursor;
 use wasl_protocol::id::{JournalId, OfficeId, Position};
 use wasl_protocol::join::{JoinRefusal, JoinRequest, TransportKey};
-use wasl_protocol::keys::VerifyKey;
+use wasl_protocol::keys::{VerifyKey, WrapKey};
 use wasl_protocol::units::{Seq, UnixMs};
 use wasl_protocol::wire::Report;
 
@@ -27,6 +27,8 @@ pub struct Office {
     pub sign_key: VerifyKey,
     /// May it no longer come?
     pub revoked: bool,
+    /// Do its entries count although it may no longer come? A person says so, of one bundle.
+    pub admitted: bool,
 }
 
 /// What came of adding an office, or of asking for a new token for one.
@@ -93,6 +95,18 @@ impl Store {
         );
         let row = found.bind(&key.0[..]).fetch_optional(self.readers()).await?;
         row.as_ref().map(joined_office).transpose()
+    }
+
+    /// The machine that has joined as this office, and the key to which is sealed what it may read.
+    /// None: no machine has, or there is no such office.
+    pub async fn joined(&self, id: &OfficeId) -> Result<Option<(Office, WrapKey)>, StoreError> {
+        let found = sqlx::query(
+            "SELECT id, name_ar, name_en, sign_key, wrap_key, revoked_at FROM office
+             WHERE id = ? AND sign_key IS NOT NULL",
+        );
+        let row = found.bind(id.as_str()).fetch_optional(self.readers()).await?;
+        let both = |row: SqliteRow| Ok((joined_office(&row)?, WrapKey(bytes32(&row, "wrap_key")?)));
+        row.map(both).transpose()
     }
 
     /// Lets an office in that shows a good token, and the same machine again however often.
@@ -374,6 +388,7 @@ fn joined_office(row: &SqliteRow) -> Result<Office, StoreError> {
         name_en: row.try_get("name_en")?,
         sign_key: VerifyKey(bytes32(row, "sign_key")?),
         revoked: moment(row, "revoked_at")?.is_some(),
+        admitted: false,
     })
 }
 

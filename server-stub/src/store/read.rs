@@ -7,7 +7,7 @@ use wasl_protocol::edition::Step;
 use wasl_protocol::entry::{Edit, Genesis, Inadmissible, Log};
 use wasl_protocol::frame::{FORMAT, Frame, Kind};
 use wasl_protocol::id::{Dot, JournalId, OfficeId, Position, RecordId};
-use wasl_protocol::keys::{DataKey, UnwrapKey};
+use wasl_protocol::keys::{DataKey, UnwrapKey, VerifyKey};
 use wasl_protocol::news::Held;
 use wasl_protocol::pack::Unpacker;
 use wasl_protocol::units::Seq;
@@ -56,10 +56,10 @@ pub(super) struct Opened {
     pub key: DataKey,
 }
 
-/// Checks a message of `office` and opens those of its entries that lie after `have`. The data key
-/// comes from the message's Genesis where HQ has none.
+/// Checks a message of `office`, signed by `signer`, and opens those of its entries that lie after
+/// `have`. The data key comes from the message's Genesis where HQ has none.
 pub(super) fn open(
-    office: &Office,
+    (office, signer): (&Office, VerifyKey),
     entries: Entries,
     have: Position,
     key: Option<DataKey>,
@@ -67,7 +67,7 @@ pub(super) fn open(
 ) -> Result<Opened, AppendError> {
     let fault =
         |what: &str, why: &dyn std::fmt::Display| AppendError::Fault(format!("{what}: {why}"));
-    entries.verify(&office.sign_key).map_err(|e| fault("entries", &e))?;
+    entries.verify(&signer).map_err(|e| fault("entries", &e))?;
     let walked = entries.walk().map_err(|e| fault("entries", &e))?;
     let journal = entries.journal;
     let mut common = entries.after;

@@ -1,7 +1,7 @@
 //! What HQ has of the entry that a receipt over the counter names.
 
 use sqlx::{Row, SqliteConnection};
-use wasl_protocol::id::{Dot, FormNumber, OfficeId, RecordId};
+use wasl_protocol::id::{Dot, FormNumber, JournalId, OfficeId, RecordId};
 use wasl_protocol::rebirth;
 use wasl_protocol::receipt::Receipt;
 use wasl_protocol::units::{Seq, UnixMs};
@@ -71,6 +71,25 @@ impl Store {
         }
         let upto = journal.at.seq;
         Ok(if receipt.at.seq > upto { Traced::NotYet { upto } } else { Traced::OtherHead })
+    }
+
+    /// The entries of a journal behind `from`, up to `to`.
+    ///
+    /// # Errors
+    /// HQ has fewer.
+    pub async fn entries(
+        &self,
+        journal: JournalId,
+        from: Seq,
+        to: Seq,
+    ) -> Result<Vec<(Dot, StoredEntry)>, StoreError> {
+        let mut tx = self.snapshot().await?;
+        let mut entries = Vec::new();
+        for seq in (from.0..to.0).map(|seq| Seq(seq).next()) {
+            let dot = Dot { journal, seq };
+            entries.push((dot, self.stored_entry(&mut tx, dot).await?));
+        }
+        Ok(entries)
     }
 
     async fn stored_entry(

@@ -1,8 +1,9 @@
-//! What comes in as bytes or text: frames, messages, editions, tokens, enrollments.
+//! What comes in as bytes or text: frames, messages, editions, tokens, bundles, enrollments.
 
 use std::fmt::{Debug, Display};
 use std::str::FromStr;
 
+use wasl_protocol::bundle::{BundleError, Reader};
 use wasl_protocol::codec;
 use wasl_protocol::edition::{
     AgentVersion, Checks, Edition, OfficeSettings, Serial, SignedEdition, Trust, check,
@@ -35,6 +36,38 @@ const NOW: UnixMs = UnixMs(1_452_585_600_000);
 
 fn office() -> OfficeId {
     "nasr".parse().expect("an office's id")
+}
+
+/// A bundle that comes in two parts, wherever it is cut: sealed and signed with the keys of the
+/// golden files, so that what is changed behind the seal is read too.
+pub(super) fn bundle(bytes: &[u8]) {
+    let whole = read_bundle(&[bytes]);
+    for cut in [1, bytes.len() / 2, bytes.len().saturating_sub(1)] {
+        let (one, two) = bytes.split_at(cut.min(bytes.len()));
+        assert!(read_bundle(&[one, two]) == whole, "cut at {cut} it is another");
+    }
+}
+
+fn read_bundle(parts: &[&[u8]]) -> (Vec<Message>, Result<(), BundleError>) {
+    let mut messages = Vec::new();
+    let ended = try_read_bundle(parts, &mut messages);
+    (messages, ended)
+}
+
+fn try_read_bundle(parts: &[&[u8]], read: &mut Vec<Message>) -> Result<(), BundleError> {
+    let (mut reader, mut opened) = (Reader::default(), false);
+    let (author, with) = (SignKey::from_secret(&SIGN_KEY), UnwrapKey::from_secret(&WRAP_KEY));
+    for part in parts {
+        reader.feed(part);
+        if !opened && let Some(signed) = reader.head()? {
+            reader.open(signed, &author.verify_key(), &with)?;
+            opened = true;
+        }
+        while let Some(message) = reader.next_message()? {
+            read.push(message);
+        }
+    }
+    reader.end()
 }
 
 /// Frames, one behind the other: from the start of a journal, and from its very last number.

@@ -5,7 +5,7 @@
 //! What must hold: no panic, limits kept, and what is accepted is one value with one meaning. It
 //! knows nothing of sockets, of real files or of who sends.
 
-mod bytes; // frames, messages, editions, tokens, enrollments
+mod bytes; // frames, messages, editions, tokens, bundles, enrollments
 mod disk; // files in memory
 mod journal; // the bytes of a segment
 mod session; // both machines, out of order
@@ -26,12 +26,13 @@ pub struct Target {
 }
 
 /// All doors.
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: [Target; 9] = [
     Target { name: "frame", run: bytes::frame },
     Target { name: "message", run: bytes::message },
     Target { name: "state", run: state::state },
     Target { name: "edition", run: bytes::edition },
     Target { name: "token", run: bytes::token },
+    Target { name: "bundle", run: bytes::bundle },
     Target { name: "enrollment", run: bytes::enrollment },
     Target { name: "journal", run: journal::journal },
     Target { name: "session", run: session::session },

@@ -124,6 +124,11 @@ fn a_token_of_any_text_is_refused_or_says_the_same_printed() {
 }
 
 #[test]
+fn a_bundle_of_any_bytes_is_refused_or_the_same_however_it_comes() {
+    replay("bundle", CHANGED);
+}
+
+#[test]
 fn an_enrollment_of_any_text_is_refused_at_the_door_or_never_held() {
     replay("enrollment", CHANGED);
 }

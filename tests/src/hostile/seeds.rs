@@ -116,6 +116,10 @@ fn tokens() -> Seeds {
     all
 }
 
+fn bundles() -> Seeds {
+    ["bundle", "bundle-reply"].map(|name| (name.to_owned(), golden(name))).to_vec()
+}
+
 fn enrollments() -> Seeds {
     let line = sample::lines().next().unwrap().as_bytes().to_vec();
     let change = r#"{"groups":{"contact":{"phone":"+9647811111111"},"person":{"given_name":"آيات",
@@ -175,6 +179,7 @@ fn what_good_programs_write_is_in_every_corpus() {
         ("state", states()),
         ("edition", editions()),
         ("token", tokens()),
+        ("bundle", bundles()),
         ("enrollment", enrollments()),
         ("journal", journals()),
         ("session", sessions()),

@@ -24,12 +24,18 @@ pub fn check_news(states: &States, office: &OfficeId, hq: &VerifyKey) -> Result<
 }
 
 /// Checks that HQ signed a receipt.
-pub(super) fn check_ack(ack: &Ack, hq: &VerifyKey) -> Result<(), Failure> {
+///
+/// # Errors
+/// [`Failure::Fault`]: HQ, or who pretends to be it, broke the protocol.
+pub fn check_ack(ack: &Ack, hq: &VerifyKey) -> Result<(), Failure> {
     ack.verify(hq).map_err(|_| bad_signature("a receipt"))
 }
 
 /// Checks that HQ signed the end of a rollout.
-pub(super) fn check_abort(abort: &Abort, hq: &VerifyKey) -> Result<(), Failure> {
+///
+/// # Errors
+/// [`Failure::Fault`]: HQ, or who pretends to be it, broke the protocol.
+pub fn check_abort(abort: &Abort, hq: &VerifyKey) -> Result<(), Failure> {
     abort.verify(hq).map_err(|_| bad_signature("an abort"))
 }
 

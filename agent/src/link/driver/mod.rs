@@ -20,7 +20,7 @@ use wasl_protocol::wire::{
 };
 
 use self::budget::Budget;
-pub use self::checks::check_news;
+pub use self::checks::{check_abort, check_ack, check_news};
 use super::failure::Failure;
 use crate::engine::{Facts, Run, Signed};
 
@@ -414,17 +414,19 @@ pub fn greeting(facts: &Facts, edition: u64, clock: UnixMs) -> Input {
         // Where the two are known to differ, nothing is sent on trust.
         if Some(*journal) == newest && facts.fork.is_none() { known } else { *head }
     });
-    Input::Opened {
-        stored: stored.collect(),
-        hello: Hello {
-            journals: facts.journals.clone(),
-            cursor: facts.cursor,
-            acked: facts.acked.map(Box::new),
-            edition,
-            clock,
-            backlog: facts.backlog,
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-        },
+    Input::Opened { stored: stored.collect(), hello: hello(facts, edition, clock) }
+}
+
+/// How this office greets, as things stand at the engine; `edition` is the serial in force.
+pub fn hello(facts: &Facts, edition: u64, clock: UnixMs) -> Hello {
+    Hello {
+        journals: facts.journals.clone(),
+        cursor: facts.cursor,
+        acked: facts.acked.map(Box::new),
+        edition,
+        clock,
+        backlog: facts.backlog,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
     }
 }
 

@@ -23,10 +23,7 @@ impl Fleet {
         let world = World::real();
         let (keys, secret) = HqKeys::generate(&world);
         let store = Store::open(&dir.path().join(DATABASE), &keys, world.clone()).await.unwrap();
-        let endpoint = "hq.example:4433".to_owned();
-        let (sessions, limits) = (Sessions::default(), StatusSettings::default());
-        let running = Running { started_at: UnixMs(0), endpoint, sessions, limits };
-        let live = Some(Live { running, hq: HQ });
+        let live = Some(live(&store, &world, &keys));
         let console = Console { store, world, live };
         for id in ["nasr", "rifai"] {
             post(&console, "/v1/offices", json!({"id": id})).await;
