@@ -263,6 +263,11 @@ fn a_revoked_machines_bundle_is_taken_by_name_only_and_listed() {
     assert!(!reply.exists());
 }
 
+/// The words that let the machine in whose request this is.
+fn admit<'a>(request: &'a Path, answer: &'a Path) -> [&'a str; 5] {
+    ["office", "admit", text(request), "--answer", text(answer)]
+}
+
 #[test]
 fn a_machine_joins_enrolls_and_agrees_without_ever_having_a_link() {
     let district = District::new();
@@ -273,24 +278,18 @@ fn a_machine_joins_enrolls_and_agrees_without_ever_having_a_link() {
     let said = refusal(&new.at, &["join", "--answer", text(&answered)]);
     assert!(said.contains("has not asked to join by file"), "{said}");
     let asking = told(&new.at, &["join", &token, "--request", text(&asks)]);
-    let admit = |request: &Path, answer: &Path| -> Vec<String> {
-        ["office", "admit", text(request), "--answer", text(answer)].map(str::to_owned).to_vec()
-    };
-    fn words(words: &[String]) -> Vec<&str> {
-        words.iter().map(String::as_str).collect()
-    }
-    let admitted = told(&district.hq.at, &words(&admit(&asks, &answered)));
+    let admitted = told(&district.hq.at, &admit(&asks, &answered));
     assert_eq!(admitted["key"], asking["key"], "what people compare by telephone");
 
     // Another machine with the same token, another HQ's answer, and a changed one.
     let (other, none) = (district.stranger("other"), stick(&district, "none"));
     told(&other.at, &["join", &token, "--request", text(&none)]);
     let again = stick(&district, "again");
-    let said = refusal(&district.hq.at, &words(&admit(&none, &again)));
+    let said = refusal(&district.hq.at, &admit(&none, &again));
     assert!(said.contains("has been used by another machine"), "{said}");
     let said = refusal(&other.at, &["join", "--answer", text(&answered)]);
     assert!(said.contains("it is for another machine"), "{said}");
-    let said = refusal(&district.another_hq().at, &words(&admit(&asks, &again)));
+    let said = refusal(&district.another_hq().at, &admit(&asks, &again));
     assert!(said.contains("another headquarters"), "{said}");
     let mut bad = fs::read(&answered).unwrap();
     *bad.last_mut().unwrap() ^= 1;
@@ -299,7 +298,7 @@ fn a_machine_joins_enrolls_and_agrees_without_ever_having_a_link() {
     assert!(said.contains("damaged"), "{said}");
 
     // The answer was lost: the same request is answered again.
-    told(&district.hq.at, &words(&admit(&asks, &again)));
+    told(&district.hq.at, &admit(&asks, &again));
     new.at.call(&["join", "--answer", text(&again)]).unwrap();
     let said = refusal(&new.at, &["join", "--answer", text(&again)]);
     assert!(said.contains("joined already") || said.contains("already"), "{said}");
