@@ -29,8 +29,8 @@ use crate::receipt::Receipt;
 use crate::record::{Draft, Origin, RecordState, Value, VersionVector};
 use crate::units::{FeedNo, Seq, UnixMs};
 use crate::wire::{
-    Abort, Ack, Assembler, Bye, ByeCode, Entries, Fetch, Fetched, Hello, Level, Message, Offer,
-    Report, Returned, Standing, States, StatesAck, Welcome,
+    Abort, Ack, Assembler, Audit, Buckets, Bye, ByeCode, Differing, Entries, Fetch, Fetched, Hello,
+    Level, Listing, Message, Offer, Report, Returned, Standing, States, StatesAck, Welcome,
 };
 
 const J: JournalId = JournalId(0x0102_0304_0506_0708);
@@ -273,13 +273,27 @@ fn messages_are_frozen_and_still_read() {
         ),
         ("returned", Message::Returned(Returned { states: vec![state()], last: true })),
     ];
-    for (name, message) in messages {
-        let bytes = message.encode();
-        frozen(name, &bytes);
-        let mut assembler = Assembler::default();
-        assembler.feed(&bytes);
-        assert_eq!(assembler.next_message().unwrap(), Some(message));
-    }
+    messages.into_iter().for_each(frozen_message);
+}
+
+fn frozen_message((name, message): (&str, Message)) {
+    let bytes = message.encode();
+    frozen(name, &bytes);
+    let mut assembler = Assembler::default();
+    assembler.feed(&bytes);
+    assert_eq!(assembler.next_message().unwrap(), Some(message));
+}
+
+#[test]
+fn messages_of_audits_are_frozen_and_still_read() {
+    let (number, records) = (1, vec![(RecordId([9; 16]), 7)]);
+    let messages = [
+        ("audit", Message::Audit(Audit { number })),
+        ("buckets", Message::Buckets(Buckets { number, sums: vec![0, 7, u64::MAX] })),
+        ("differing", Message::Differing(Differing { number, buckets: vec![1, 1023] })),
+        ("listing", Message::Listing(Listing { number, records, last: true })),
+    ];
+    messages.into_iter().for_each(frozen_message);
 }
 
 #[test]

@@ -37,6 +37,12 @@ pub const PIECE_BYTES: usize = 64 * 1024;
 /// The longest piece, sealed.
 pub const SEALED_PIECE_BYTES: usize = PIECE_BYTES + 64;
 
+/// Into how many buckets a scope is divided to be compared.
+pub const BUCKETS: usize = 1024;
+
+/// The most records that one `Listing` message names.
+pub const LISTED: usize = 8 * 1024;
+
 /// The longest office id.
 pub const OFFICE_ID_BYTES: usize = 32;
 
@@ -70,6 +76,7 @@ pub const LADDER: usize = 63;
 /// Entry frames are padded to a multiple of this many bytes before they are sealed.
 pub const PAD_BYTES: usize = 64;
 
+const _: () = assert!(LISTED * 32 < MESSAGE_BYTES && BUCKETS * 10 < MESSAGE_BYTES, "a list fits");
 const _: () = assert!(EDITION_BYTES < MESSAGE_BYTES, "an edition fits a message");
 const _: () = assert!(POSTED_BYTES < PLAIN_BYTES, "a posted record fits an entry");
 const _: () = assert!(PLAIN_BYTES < FRAME_BYTES, "an entry fits a frame");

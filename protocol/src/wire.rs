@@ -3,6 +3,8 @@
 //! On a stream each message is `length (4, little-endian, of all that follows it), tag (1), body`.
 //! A tag that is not known is skipped: the length says how far.
 
+mod audit; // whether an office has what HQ has
+
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -17,6 +19,8 @@ use crate::keys::{KeyError, SignKey, Signature, VerifyKey};
 use crate::limits;
 use crate::news::SignedNews;
 use crate::units::UnixMs;
+
+pub use audit::{Audit, Buckets, Differing, Listing};
 
 /// Office to HQ, first: everything HQ needs to go on where both left off. Fits 0-RTT.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -340,6 +344,14 @@ pub enum Message {
     Fetched(Fetched),
     /// Tag 14.
     Returned(Returned),
+    /// Tag 15.
+    Audit(Audit),
+    /// Tag 16.
+    Buckets(Buckets),
+    /// Tag 17.
+    Differing(Differing),
+    /// Tag 18.
+    Listing(Listing),
 }
 
 /// Which stream a message travels on.
@@ -383,6 +395,10 @@ impl Message {
             Self::Fetch(m) => (12, codec::encode(m)),
             Self::Fetched(m) => (13, codec::encode(m)),
             Self::Returned(m) => (14, codec::encode(m)),
+            Self::Audit(m) => (15, codec::encode(m)),
+            Self::Buckets(m) => (16, codec::encode(m)),
+            Self::Differing(m) => (17, codec::encode(m)),
+            Self::Listing(m) => (18, codec::encode(m)),
         };
         let length = u32::try_from(body.len() + 1).expect("bounded by MESSAGE_BYTES");
         [&length.to_le_bytes(), &[tag][..], &body].concat()
@@ -407,6 +423,10 @@ impl Message {
             12 => Self::Fetch(codec::decode(body)?),
             13 => Self::Fetched(codec::decode(body)?),
             14 => Self::Returned(codec::decode(body)?),
+            15 => Self::Audit(codec::decode(body)?),
+            16 => Self::Buckets(codec::decode(body)?),
+            17 => Self::Differing(codec::decode(body)?),
+            18 => Self::Listing(codec::decode(body)?),
             _ => return Ok(None),
         }))
     }

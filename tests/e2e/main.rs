@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod audit; // what both have, compared
 mod backup; // copies of headquarters, and headquarters put back to one
 mod bundles; // weeks without a link
 mod check; // what a monitoring system is told

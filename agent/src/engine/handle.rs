@@ -125,6 +125,9 @@ pub struct Opened {
     pub stable: bool,
 }
 
+/// Some records, each with its digest, and the place to go on from; none after the last.
+pub type Digests = (Vec<(RecordId, u64)>, Option<u64>);
+
 /// One line of `record list`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed {
@@ -306,6 +309,11 @@ impl Handle {
     /// to go on from; none after the last record. A page may be shorter than `limit`, or empty.
     pub async fn list(&self, skip: u64, limit: u64) -> Result<(Vec<Listed>, Option<u64>), Refused> {
         self.ask(|answer| Input::List { skip, limit, answer }).await
+    }
+
+    /// The digest of each record, paged as in [`Self::list`].
+    pub async fn digests(&self, skip: u64, limit: u64) -> Result<Digests, Refused> {
+        self.ask(|answer| Input::Digests { skip, limit, answer }).await
     }
 
     /// Records in conflict, paged as in [`Self::list`].

@@ -10,7 +10,7 @@ use wasl_protocol::units::{Seq, UnixMs};
 use wasl_protocol::wire::{Ack, Fetched, Standing};
 
 use super::handle::{
-    Change, Enrolled, Found, HeldEntry, Listed, Opened, Prepared, Refused, Run, Signed,
+    Change, Digests, Enrolled, Found, HeldEntry, Listed, Opened, Prepared, Refused, Run, Signed,
 };
 use super::tally::Hours;
 use crate::journal::Hole;
@@ -58,6 +58,11 @@ pub enum Input {
         skip: u64,
         limit: u64,
         answer: oneshot::Sender<(Vec<Listed>, Option<u64>)>,
+    },
+    Digests {
+        skip: u64,
+        limit: u64,
+        answer: oneshot::Sender<Digests>,
     },
     Conflicts {
         skip: u64,

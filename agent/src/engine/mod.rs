@@ -37,8 +37,8 @@ pub use archive::Archive;
 pub use birth::{birth, inboxes, journals};
 pub use gauge::{SYNC_BOUNDS_NS, SyncTimes};
 pub use handle::{
-    Change, Enrolled, Facts, Found, Handle, HeldEntry, Listed, Opened, Prepared, Refused, Run,
-    Signed,
+    Change, Digests, Enrolled, Facts, Found, Handle, HeldEntry, Listed, Opened, Prepared, Refused,
+    Run, Signed,
 };
 pub use input::Input;
 pub use life::{

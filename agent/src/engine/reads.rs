@@ -7,7 +7,7 @@ use wasl_protocol::units::Seq;
 use wasl_protocol::wire::Standing;
 
 use super::EngineError;
-use super::handle::{Found, HeldEntry, Listed, Opened, Run};
+use super::handle::{Digests, Found, HeldEntry, Listed, Opened, Run};
 use super::input::Input;
 use super::receipts::Receipts;
 use super::rows::{Page, Rows};
@@ -27,6 +27,10 @@ impl Engine {
             Input::List { skip, limit, answer } => {
                 let listed = self.store.listed((skip, limit), &self.receipts);
                 give(answer, unless_damaged(listed)?);
+            }
+            Input::Digests { skip, limit, answer } => {
+                let digests = self.store.digests(skip, limit);
+                give(answer, unless_damaged(digests)?);
             }
             Input::Conflicts { skip, limit, answer } => {
                 let conflicts = self.store.conflicts(skip, limit);
@@ -190,6 +194,13 @@ impl Store {
             office: row.state.origin.office,
         });
         Ok((listed.collect(), next))
+    }
+
+    /// The digests of records in the order of their arrival.
+    pub(super) fn digests(&mut self, skip: u64, limit: u64) -> Result<Digests, EngineError> {
+        let (rows, next) = self.page(|rows| rows.list(skip, limit))?;
+        let digests = rows.iter().map(|row| (row.record(), row.state.digest(|place| place.tag)));
+        Ok((digests.collect(), next))
     }
 
     /// Records in conflict, with their values. One that cannot be read is told, and left out.

@@ -4,6 +4,7 @@
 //! Design: dotted version vector sets (Preguiça et al., "Dotted Version Vectors", 2010), one set for
 //! each group. No clock decides anything.
 
+mod digest; // whether two replicas have the same
 mod conflict; // siblings, and which value is shown
 mod draft; // a posted record, and a correction, parsed once at the door
 mod groups; // who may write what, and whose scope a record is in
@@ -17,6 +18,7 @@ mod version; // version vectors
 mod laws; // of apply and merge
 
 pub use conflict::{ConflictReport, Sibling, conflict_report, differs, siblings};
+pub use digest::{add, bucket, sums};
 pub use draft::{Correction, Draft, DraftError};
 pub use groups::{GRANTS, Owner, VOID, granting, grants, in_scope, may_put, may_write, owner};
 pub use history::{Act, ActReport, Counts, HistoryReport, history};

@@ -1,14 +1,19 @@
 //! Headquarters' side of a session.
 
-use alloc::collections::VecDeque;
+mod audit; // whether the office has what HQ has
 
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+use self::audit::Auditing;
 use super::{GREETING_MS, PROGRESS_MS, SILENCE_MS};
 use crate::entry::Cursor;
 use crate::id::{EpochId, JournalId};
 use crate::limits;
 use crate::units::{FeedNo, MonoMs};
 use crate::wire::{
-    Ack, Bye, ByeCode, Entries, Fetch, Fetched, Hello, Level, Message, Report, Returned, Welcome,
+    Ack, Buckets, Bye, ByeCode, Entries, Fetch, Fetched, Hello, Level, Listing, Message, Report,
+    Returned, Welcome,
 };
 
 /// What happens to HQ's side.
@@ -32,6 +37,22 @@ pub enum Input {
         /// Was it the last?
         last: bool,
     },
+    /// What the office has of its scope is to be compared with what HQ has: before anything is sent
+    /// of the feed, where the office does not know how far it has taken that; else once both are
+    /// level. Said of `first` before [`Input::Known`].
+    Audit {
+        /// Before the feed?
+        first: bool,
+    },
+    /// The answer to [`Output::CompareBuckets`].
+    Differing {
+        /// The buckets in which HQ has something else.
+        buckets: Vec<u16>,
+        /// Where the feed ended when they were compared.
+        upto: FeedNo,
+    },
+    /// The answer to the last [`Output::CompareListing`]: what differs has a new place in the feed.
+    Compared,
     /// The office's feed has news.
     FeedGrew,
     /// There is an edition for the office, or a rollout is stopped: [`Message::Edition`],
@@ -75,6 +96,12 @@ pub enum Output {
     /// Verify these states, which HQ signed in an earlier life, and take in what HQ lacks of them,
     /// in the order in which they are asked for; then say [`Input::Adopted`].
     Adopt(Returned),
+    /// Compare these sums with those of what HQ has in the office's scope; then say
+    /// [`Input::Differing`].
+    CompareBuckets(Buckets),
+    /// Keep this part of the office's list. With the last one, give what differs a new place in its
+    /// feed; then say [`Input::Compared`].
+    CompareListing(Listing),
     /// Send this message.
     Send(Message),
     /// The session is over: close the connection with this. The last output but `Sleep`.
@@ -115,20 +142,25 @@ enum State {
 
 #[derive(Debug)]
 struct Looking {
-    journals: alloc::vec::Vec<JournalId>,
+    journals: Vec<JournalId>,
     cursor: Option<Cursor>,
+    /// Is an audit to come before the feed?
+    audit: bool,
 }
 
 #[derive(Debug)]
 struct Live {
     epoch: EpochId,
-    journals: alloc::vec::Vec<JournalId>,
+    journals: Vec<JournalId>,
     /// Bytes of each `Entries` that is being appended.
     appending: VecDeque<u64>,
     /// Is the office owed frames of its own?
     fetching: bool,
     returning: Returning,
     feed: Feed,
+    /// How many audits there have been in this session.
+    audits: u64,
+    auditing: Auditing,
 }
 
 /// What the office has of earlier lives of HQ's. Nothing goes down before it is taken in.
@@ -151,6 +183,8 @@ struct Feed {
     under_way: VecDeque<(FeedNo, u64)>,
     reading: bool,
     grew: bool,
+    /// Is nothing of it sent before an audit has shown what the office lacks?
+    withheld: bool,
     /// The newest report that has not been answered.
     level_owed: Option<u64>,
     progress_at: MonoMs,
@@ -198,6 +232,9 @@ impl HqSession {
                     live.returning = Returning::Done;
                 }
             }
+            Input::Audit { first } => self.audit(first),
+            Input::Differing { buckets, upto } => self.differing(buckets, upto),
+            Input::Compared => self.compared(),
             Input::Config(message) => {
                 if let State::Live(_) = &self.state {
                     self.out.push_back(Output::Send(message));
@@ -216,8 +253,12 @@ impl HqSession {
         }
         if let State::Live(live) = &mut self.state
             && live.returning == Returning::Done
+            && !live.feed.withheld
         {
-            live.feed.fill(&mut self.out);
+            let level = live.feed.fill(&mut self.out);
+            if level && live.auditing == Auditing::Wanted {
+                self.ask();
+            }
         }
     }
 
@@ -242,6 +283,7 @@ impl HqSession {
             (Message::Report(report), State::Live(live)) => {
                 live.feed.level_owed = Some(report.number);
                 live.feed.grew = true;
+                live.feed.withheld &= audit::is_waited_for(&report);
                 self.out.push_back(Output::Reported(report));
             }
             (Message::Fetch(fetch), State::Live(live))
@@ -249,6 +291,14 @@ impl HqSession {
             {
                 live.fetching = true;
                 self.out.push_back(Output::Fetch(fetch));
+            }
+            (Message::Buckets(buckets), State::Live(live)) if live.owes(&buckets) => {
+                live.auditing = Auditing::Sums;
+                self.out.push_back(Output::CompareBuckets(buckets));
+            }
+            (Message::Listing(listing), State::Live(live)) if live.lists(&listing) => {
+                live.listed(&listing);
+                self.out.push_back(Output::CompareListing(listing));
             }
             (Message::Returned(returned), State::Live(live))
                 if live.returning == Returning::Comes =>
@@ -269,6 +319,7 @@ impl HqSession {
         self.state = State::Looking(Looking {
             journals: hello.journals.iter().map(|(journal, _)| *journal).collect(),
             cursor: hello.cursor,
+            audit: false,
         });
         self.out.push_back(Output::Lookup(hello));
     }
@@ -290,11 +341,17 @@ impl HqSession {
                 under_way: VecDeque::new(),
                 reading: false,
                 grew: true,
+                withheld: looking.audit,
                 level_owed: Some(0),
                 progress_at: now,
             },
+            audits: 0,
+            auditing: Auditing::No,
         });
         self.out.push_back(Output::Send(Message::Welcome(welcome)));
+        if looking.audit {
+            self.ask();
+        }
         while let Some(entries) = self.early.pop_front() {
             self.append(entries);
         }
@@ -361,7 +418,8 @@ impl Feed {
         known
     }
 
-    fn fill(&mut self, out: &mut VecDeque<Output>) {
+    /// Says whether both are level.
+    fn fill(&mut self, out: &mut VecDeque<Output>) -> bool {
         let used: u64 = self.under_way.iter().map(|(_, bytes)| bytes).sum();
         if self.grew && !self.reading && used < limits::STATES_CREDIT_BYTES {
             self.grew = false;
@@ -374,7 +432,9 @@ impl Feed {
             && let Some(report) = self.level_owed.take()
         {
             out.push_back(Output::Send(Message::Level(Level { report })));
+            return true;
         }
+        false
     }
 
     fn patience(&self) -> MonoMs {

@@ -28,6 +28,8 @@ mod pair; // both on a pretend wire
 mod sealed; // an office with more than one journal
 #[cfg(test)]
 mod returned; // an HQ that was put back
+#[cfg(test)]
+mod audits; // what both have, compared
 
 /// How long the other side may take to greet, in milliseconds.
 pub const GREETING_MS: u64 = 30_000;

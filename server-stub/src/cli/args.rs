@@ -178,6 +178,11 @@ pub(super) enum OfficeCommand {
         #[arg(long, value_name = "FILE")]
         answer: PathBuf,
     },
+    /// Compare all that an office has with what HQ has for it, at its next session
+    Audit {
+        /// Which office; the beginning of its id will do
+        id: OfficeId,
+    },
     /// Let an office in no more; ends its live session at once
     Revoke {
         /// Which office; the beginning of its id will do

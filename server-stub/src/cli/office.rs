@@ -1,4 +1,4 @@
-//! `office add / list / show / token / revoke / replace / admit`.
+//! `office add / list / show / token / revoke / replace / admit / audit`.
 
 use std::path::Path;
 
@@ -30,6 +30,13 @@ pub(super) async fn office(asker: &Asker, command: OfficeCommand) -> Result<(), 
         }
         OfficeCommand::Token { id } => {
             show_token(asker, &format!("/v1/offices/{id}/token"), &json!({})).await?;
+        }
+        OfficeCommand::Audit { id } => {
+            let path = format!("/v1/offices/{id}/audit");
+            let office: OfficeDocument = asker.post(&path, &json!({})).await?;
+            asker.show(&office, |o| {
+                format!("all that {} has is compared at its next session", o.office.id)
+            })?;
         }
         OfficeCommand::Revoke { id } => {
             let path = format!("/v1/offices/{id}/revoke");
@@ -101,6 +108,15 @@ fn missed(habit: &HabitStatus) -> String {
     )
 }
 
+/// When its scope was last compared with HQ's, and what came of all times.
+fn audited(o: &OfficeStatus) -> String {
+    let Some(at) = o.audited_at else { return "not yet, or wanted at its next session".to_owned() };
+    match o.audit_again {
+        0 => format!("{at}: the same as here"),
+        again => format!("{at}; {again} records were sent again so far"),
+    }
+}
+
 fn one(o: &OfficeStatus) -> String {
     let when = |at: Option<Timestamp>| or_dash(at);
     let mut rows = vec![
@@ -119,6 +135,7 @@ fn one(o: &OfficeStatus) -> String {
         ("agent", or_dash(o.agent_version.as_ref())),
         ("clock ahead of HQ's", or_dash(o.clock_offset_ms.map(|ms| format!("{ms} ms")))),
         ("backlog", or_dash(o.backlog)),
+        ("audited", audited(o)),
         ("records", o.records.to_string()),
         ("in conflict", o.conflicts.to_string()),
         ("entries held", o.held.to_string()),

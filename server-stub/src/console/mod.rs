@@ -95,6 +95,7 @@ impl Console {
             .route("/v1/offices/{id}", get(offices::show))
             .route("/v1/offices/{id}/token", post(offices::token))
             .route("/v1/offices/{id}/revoke", post(offices::revoke))
+            .route("/v1/offices/{id}/audit", post(offices::audit))
             .route("/v1/offices/{id}/replace", post(offices::replace))
             .route("/v1/offices/{id}/verify", get(verify::verify))
             .route("/v1/records", get(records::list))

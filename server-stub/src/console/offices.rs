@@ -1,4 +1,4 @@
-//! Offices: add, list, show, token, revoke, replace, admit.
+//! Offices: add, list, show, token, revoke, replace, admit, audit.
 
 use std::sync::Arc;
 
@@ -145,6 +145,18 @@ pub(super) async fn replace(
     live.running.sessions.end(&id, ByeCode::Revoked);
     tracing::info!(office = %id, "another machine takes the place of an office's");
     Ok((StatusCode::CREATED, Json(token_document(&minted))))
+}
+
+pub(super) async fn audit(
+    State(console): State<Arc<Console>>,
+    Path(id): Path<String>,
+) -> Result<Json<OfficeDocument>, Problem> {
+    console.live()?;
+    let id = office_id(&console, &id).await?;
+    if !console.store.want_audit(&id).await? {
+        return Err(unknown(&id));
+    }
+    document(&console, &id).await
 }
 
 /// A machine without a link asks to join.

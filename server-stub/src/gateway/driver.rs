@@ -6,15 +6,16 @@
 //! taking in more while it is long.
 
 use std::collections::VecDeque;
+use std::mem::take;
 
 use wasl_protocol::edition::Serial;
-use wasl_protocol::id::{EpochId, JournalId, OfficeId, Position};
+use wasl_protocol::id::{EpochId, JournalId, OfficeId, Position, RecordId};
 use wasl_protocol::keys::SignKey;
 use wasl_protocol::session::hq::{HqSession, Input, Output};
 use wasl_protocol::units::{FeedNo, MonoMs};
-use wasl_protocol::wire::{Abort, Ack, Bye, ByeCode, Message, Offer};
+use wasl_protocol::wire::{Abort, Ack, Bye, ByeCode, Listing, Message, Offer};
 
-use super::limits::{SENDS_WAITING, SKIPPED, STATES_WAITING, WORK_WAITING};
+use super::limits::{LISTED, SENDS_WAITING, SKIPPED, STATES_WAITING, WORK_WAITING};
 use super::work::{Done, Stretch, Work};
 use crate::store::{ForOffice, StandingNews};
 
@@ -106,6 +107,9 @@ pub struct Driver {
     offered: Option<Serial>,
     /// The edition of which it was told last that its rollout is stopped.
     aborted: Option<Serial>,
+    /// The buckets that differ, and what the office has in them, as far as its list has come.
+    differing: Vec<u16>,
+    listed: Vec<(RecordId, u64)>,
     /// What is to be done before the machine is asked again.
     effects: VecDeque<Effect>,
 }
@@ -137,6 +141,8 @@ impl Driver {
             welcomed: false,
             offered: None,
             aborted: None,
+            differing: Vec::new(),
+            listed: Vec::new(),
             effects: VecDeque::new(),
         }
     }
@@ -154,13 +160,19 @@ impl Driver {
     /// Takes in what happened.
     pub fn take(&mut self, now: MonoMs, event: Event) {
         match event {
-            Event::Done(Done { input, receipts }) => {
+            Event::Done(Done { input, receipts, audit }) => {
                 self.under_way.work = false;
                 if self.welcomed {
                     let receipts = receipts.into_iter().map(|ack| Effect::Put(Message::Ack(ack)));
                     self.effects.extend(receipts);
                 } else {
                     self.receipts.extend(receipts);
+                }
+                if let Some(Input::Differing { buckets, .. }) = &input {
+                    self.differing.clone_from(buckets);
+                }
+                if audit == Some(true) {
+                    self.machine.handle(now, Input::Audit { first: true });
                 }
                 if let Some(Input::Known { welcome }) = &input {
                     let ends = welcome.journals.iter().zip(&self.journals);
@@ -169,6 +181,9 @@ impl Driver {
                 }
                 if let Some(input) = input {
                     self.machine.handle(now, input);
+                }
+                if audit == Some(false) {
+                    self.machine.handle(now, Input::Audit { first: false });
                 }
             }
             Event::Read(stretch) => {
@@ -222,6 +237,19 @@ impl Driver {
                 Output::CursorMoved(cursor) => self.work.push_back(Work::Cursor(cursor)),
                 Output::Fetch(fetch) => self.work.push_back(Work::Fetch(fetch)),
                 Output::Reported(report) => self.work.push_back(Work::Report(report)),
+                Output::CompareBuckets(buckets) => {
+                    self.work.push_back(Work::CompareSums(buckets.sums));
+                }
+                Output::CompareListing(Listing { records, last, .. }) => {
+                    self.listed.extend(records);
+                    if self.listed.len() > LISTED {
+                        return Next::End(Bye::now(ByeCode::Fault));
+                    }
+                    if last {
+                        let (buckets, listed) = (take(&mut self.differing), take(&mut self.listed));
+                        self.work.push_back(Work::SendAgain { buckets, listed });
+                    }
+                }
                 Output::SendStates { after, max_bytes } => self.wanted = Some((after, max_bytes)),
                 Output::Send(message) => self.send(message),
                 Output::End { by_peer: true, .. } => return Next::End(Bye::now(ByeCode::Done)),
@@ -288,7 +316,7 @@ impl Driver {
             let journals = self.whole.clone();
             return Some(Effect::ReadFeed { journals, after, max_bytes });
         }
-        if self.welcomed && !self.under_way.config && std::mem::take(&mut self.look) {
+        if self.welcomed && !self.under_way.config && take(&mut self.look) {
             self.under_way.config = true;
             return Some(Effect::LookForConfig);
         }

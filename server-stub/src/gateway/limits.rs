@@ -45,6 +45,9 @@ pub(super) const SENDS_WAITING: usize = 64;
 /// How many messages of states may wait for room in QUIC before no more are read.
 pub(super) const STATES_WAITING: usize = 2;
 
+/// How many records an office may list in an audit: more than any has.
+pub(super) const LISTED: usize = 4 * 1024 * 1024;
+
 /// How many numbers of the feed may be skipped before the office is told of the empty stretch.
 pub(super) const SKIPPED: u64 = 1_000;
 

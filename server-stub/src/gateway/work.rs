@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use wasl_protocol::entry::Cursor;
-use wasl_protocol::id::{JournalId, OfficeId, Position};
+use wasl_protocol::id::{JournalId, OfficeId, Position, RecordId};
 use wasl_protocol::limits::ENTRIES_CREDIT_BYTES;
 use wasl_protocol::news::SignedNews;
 use wasl_protocol::session::hq::Input;
@@ -16,7 +16,7 @@ use wasl_protocol::wire::{
 };
 
 use super::{GatewayConfig, limits};
-use crate::store::{AppendError, ForOffice, Office, StoreError};
+use crate::store::{AppendError, ForOffice, Office, StoreError, When};
 
 /// One thing to do, in order.
 #[derive(Debug)]
@@ -35,6 +35,15 @@ pub enum Work {
     Adopt(Returned),
     /// Say of these journals of the office's what HQ has of them.
     Receipts(Vec<JournalId>),
+    /// Compare the sums of what the office has with those of what HQ has in its scope.
+    CompareSums(Vec<u64>),
+    /// Send again what is not the same in these buckets, of which the office has these records.
+    SendAgain {
+        /// The buckets.
+        buckets: Vec<u16>,
+        /// The records, each with its digest.
+        listed: Vec<(RecordId, u64)>,
+    },
 }
 
 /// What came of it.
@@ -45,11 +54,13 @@ pub struct Done {
     /// What to send right behind Welcome: receipts for what HQ has already. Those for the ends of
     /// the journals may have been lost with the last connection.
     pub receipts: Vec<Ack>,
+    /// Is the office's scope to be compared, and before its feed?
+    pub audit: Option<bool>,
 }
 
 impl From<Input> for Done {
     fn from(input: Input) -> Self {
-        Self { input: Some(input), receipts: Vec::new() }
+        Self { input: Some(input), ..Self::default() }
     }
 }
 
@@ -65,11 +76,24 @@ pub async fn do_work(config: GatewayConfig, office: Arc<Office>, work: Work) -> 
         Work::Adopt(returned) => return adopt(&config, &office, returned).await.into(),
         Work::Receipts(journals) => {
             let receipts = receipts(&config, &office, &journals).await;
-            receipts.map(|receipts| Done { input: None, receipts })
+            receipts.map(|receipts| Done { receipts, ..Done::default() })
         }
         Work::Fetch(Fetch { journal, after }) => {
             let frames = store.frames(&office.id, journal, after).await;
             frames.map(|frames| Input::Fetched(Fetched { journal, after, frames }).into())
+        }
+        Work::CompareSums(sums) => {
+            let now = config.world.clock.unix();
+            let compared = store.compare_sums(&office.id, &sums, now).await;
+            compared.map(|(buckets, upto)| Input::Differing { buckets, upto }.into())
+        }
+        Work::SendAgain { buckets, listed } => {
+            let now = config.world.clock.unix();
+            let again = store.send_again(&office.id, &buckets, &listed, now).await;
+            again.map(|again| {
+                tracing::warn!(office = %office.id, entries = again, "an audit sends states again");
+                Input::Compared.into()
+            })
         }
         Work::Report(report) => {
             let now = config.world.clock.unix();
@@ -95,7 +119,9 @@ async fn welcome(
     let clock = config.world.clock.unix();
     let credit_bytes = ENTRIES_CREDIT_BYTES;
     let welcome = Welcome { epoch, journals, clock, credit_bytes };
-    Ok(Done { input: Some(Input::Known { welcome }), receipts })
+    let audit = store.audit_due(&office.id, hello.cursor, clock).await?;
+    let audit = audit.map(|when| when == When::BeforeTheFeed);
+    Ok(Done { input: Some(Input::Known { welcome }), receipts, audit })
 }
 
 /// What HQ has of these journals of the office's.

@@ -245,6 +245,13 @@ pub struct OfficeStatus {
     /// When a journal last grew although another goes on from it: two machines write as this office.
     #[serde(default)]
     pub two_machines_at: Option<Timestamp>,
+    /// When all that it has was last compared with what HQ has for it; null before the first time,
+    /// and while that is due.
+    #[serde(default)]
+    pub audited_at: Option<Timestamp>,
+    /// How many records such comparisons have sent again.
+    #[serde(default)]
+    pub audit_again: u64,
     /// How far HQ has the newest of them.
     pub stored_seq: Seq,
     /// How many entries of its newest journal HQ has not, of those that it last reported.

@@ -72,6 +72,8 @@ fn office(
         stored_seq,
         journals,
         two_machines_at: facts.two_machines_at.map(timestamp),
+        audited_at: facts.audited_at.filter(|at| at.0 > 0).map(timestamp),
+        audit_again: facts.audit_again,
         backlog: facts.reported_seq.map(|reported| reported - stored_seq),
         held: facts.held,
         records: facts.records,

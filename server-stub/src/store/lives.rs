@@ -13,7 +13,7 @@ use super::append::{BIRTHS_A_DAY, DAY_MS};
 use super::beside::Beside;
 use super::columns::sql_id;
 use super::open::{self, Store, StoreError};
-use super::{feed, journals, own};
+use super::{audit, feed, journals, own};
 use crate::registry::HqKeys;
 use crate::seam::World;
 
@@ -108,6 +108,8 @@ async fn begin(
     .execute(&mut *conn)
     .await?;
     own::begin(conn, life.journal, keys, world).await?;
+    // What was put back is compared with what the offices have, once they have given back theirs.
+    audit::want_all(conn).await?;
     Ok(life)
 }
 

@@ -17,6 +17,7 @@ mod append; // compare-and-append, all in one transaction
 mod branch; // entries that do not fit: written again
 mod records; // record states
 mod feed; // what each office has yet to be sent
+mod audit; // whether an office has what HQ has
 mod held; // entries that are not applied
 mod edits; // HQ's own edits and grants
 mod decide; // what staff decide about held entries
@@ -36,6 +37,7 @@ mod heard; // in which hours HQ heard each office
 mod tests; // the store's promises
 
 pub use append::{AppendError, Appended};
+pub use audit::When;
 pub use backup::{CopyFacts, CopyMade, check_copy};
 pub use branch::Branch;
 pub use counts::{COMMIT_BOUNDS_NS, StoreCounts};

@@ -79,6 +79,10 @@ pub struct OfficeFacts {
     pub journals: Vec<(JournalId, Position)>,
     /// When a journal last grew although another goes on from it: two machines write as this office.
     pub two_machines_at: Option<UnixMs>,
+    /// When what it has of its scope was last compared with what HQ has; 0: it is to be.
+    pub audited_at: Option<UnixMs>,
+    /// How many records were sent again after all those comparisons.
+    pub audit_again: u64,
     /// How many of its entries are held.
     pub held: u64,
     /// How many records it opened.
@@ -413,6 +417,8 @@ fn facts(row: &SqliteRow) -> Result<OfficeFacts, StoreError> {
         feed: (number(row, "cursor_feed")?, number(row, "feed_head")?),
         journals: Vec::new(),
         two_machines_at: None,
+        audited_at: moment(row, "audited_at")?,
+        audit_again: number(row, "audit_again")?,
         held: number(row, "held_count")?,
         records: number(row, "record_count")?,
         conflicts: number(row, "conflict_count")?,

@@ -127,6 +127,14 @@ impl World<'_> {
         })
     }
 
+    /// What every office has is compared with what HQ has, at its next session.
+    fn want_audits(&mut self) {
+        let Some(store) = self.store() else { return };
+        for office in &self.offices {
+            self.runtime.block_on(store.want_audit(&office.id)).expect("the database writes");
+        }
+    }
+
     /// The store, and the runtime to ask it with.
     pub(super) fn store(&self) -> Option<Store> {
         self.hq.store.clone()
@@ -388,6 +396,7 @@ impl World<'_> {
     pub(super) fn hq_start(&mut self) {
         if self.hq.store.is_none() {
             self.hq.open(self.district, &self.runtime);
+            self.want_audits();
             self.log(format_args!("HQ starts"));
             self.check_hq_start();
         }

@@ -13,7 +13,7 @@ use wasl_agent::link::Pace;
 use wasl_agent::seam;
 use wasl_protocol::edition::{OfficeConfig, Serial};
 use wasl_protocol::entry::{Cursor, Log};
-use wasl_protocol::id::{EpochId, JournalId, OfficeId, Position};
+use wasl_protocol::id::{EpochId, JournalId, OfficeId, Position, RecordId};
 use wasl_protocol::keys::SignKey;
 use wasl_protocol::news::SignedNews;
 use wasl_protocol::units::FeedNo;
@@ -24,6 +24,7 @@ use super::disk::SimDisk;
 use super::district::District;
 use super::machine::{Dice, SimClock, Time};
 use super::net::{PACE, Way};
+use super::session::Asked;
 use super::world::{Happens, World};
 
 /// One office.
@@ -101,6 +102,9 @@ impl Woe {
     }
 }
 
+/// A page of records, each with its digest.
+type Digests = (Vec<(RecordId, u64)>, Option<u64>);
+
 /// Who waits for what of a turn.
 #[derive(Debug)]
 pub(super) enum Wanted {
@@ -112,6 +116,7 @@ pub(super) enum Wanted {
     Mended(u32, oneshot::Receiver<bool>),
     Compared(u32, oneshot::Receiver<Option<(Position, bool)>>),
     Signed(u32, oneshot::Receiver<Signed>),
+    Digests(u32, Asked, oneshot::Receiver<Digests>),
     Step(oneshot::Receiver<Result<Position, Refused>>),
     Nothing,
 }
@@ -378,6 +383,11 @@ impl World<'_> {
             Wanted::Compared(conn, mut answer) => {
                 if let Ok(compared) = answer.try_recv() {
                     self.compared(conn, compared);
+                }
+            }
+            Wanted::Digests(conn, asked, mut answer) => {
+                if let Ok((digests, _)) = answer.try_recv() {
+                    self.digested(conn, asked, digests);
                 }
             }
             Wanted::Step(mut answer) => {

@@ -7,11 +7,12 @@ use wasl_agent::link::driver::{
     Driver, Effect, Event, Next, Rates, Terms, check_news, farewell, greeting, report,
 };
 use wasl_protocol::entry::Cursor;
-use wasl_protocol::id::{JournalId, Position};
+use wasl_protocol::id::{JournalId, Position, RecordId};
 use wasl_protocol::keys::SignKey;
+use wasl_protocol::record::{bucket, sums};
 use wasl_protocol::session::office::Input as Greeting;
 use wasl_protocol::units::{MonoMs, Seq};
-use wasl_protocol::wire::{Ack, Fetched, Message, States};
+use wasl_protocol::wire::{Ack, Audit, Buckets, Differing, Fetched, Message, States};
 
 use super::bugs::Bug;
 use super::net::{Way, office_waiting};
@@ -23,6 +24,13 @@ const HEARTBEAT_MS: u64 = 60_000;
 
 /// How many messages of states may wait for an engine: what the driver promises, and one more.
 const STATES_WAITING: usize = 9;
+
+/// What HQ wants to know of the scope.
+#[derive(Debug)]
+pub(super) enum Asked {
+    Sums(Audit),
+    List(Differing),
+}
 
 /// The office's end of a connection.
 #[derive(Debug)]
@@ -202,6 +210,8 @@ impl World<'_> {
                 let (answer, waits) = oneshot::channel();
                 self.ask(nth, Input::Compare { fetched, answer }, Wanted::Compared(conn, waits));
             }
+            Effect::Sum(audit) => self.digests_for(conn, nth, Asked::Sums(audit)),
+            Effect::List(differing) => self.digests_for(conn, nth, Asked::List(differing)),
             Effect::Diverged { common } => {
                 self.saw_fork(nth);
                 self.ask(nth, Input::Diverged { common }, Wanted::Nothing);
@@ -213,6 +223,25 @@ impl World<'_> {
                 }
             }
         }
+    }
+
+    fn digests_for(&mut self, conn: u32, nth: usize, asked: Asked) {
+        let (answer, waits) = oneshot::channel();
+        let input = Input::Digests { skip: 0, limit: u64::MAX, answer };
+        self.ask(nth, input, Wanted::Digests(conn, asked, waits));
+    }
+
+    /// The engine has read what the office has of its scope.
+    pub(super) fn digested(&mut self, conn: u32, asked: Asked, digests: Vec<(RecordId, u64)>) {
+        self.count("scope compared");
+        let event = match asked {
+            Asked::Sums(Audit { number }) => Event::Summed(Buckets { number, sums: sums(digests) }),
+            Asked::List(Differing { number, buckets }) => {
+                let listed = digests.into_iter().filter(|(id, _)| buckets.contains(&bucket(*id)));
+                Event::Listed { number, records: listed.collect() }
+            }
+        };
+        self.tell_office(conn, event);
     }
 
     fn acked(&mut self, nth: usize, ack: Ack) {

@@ -11,12 +11,13 @@ mod checks; // what HQ sent: checked, then believed
 use std::collections::VecDeque;
 
 use wasl_protocol::entry::Cursor;
-use wasl_protocol::id::{EpochId, JournalId, OfficeId, Position};
+use wasl_protocol::id::{EpochId, JournalId, OfficeId, Position, RecordId};
 use wasl_protocol::keys::{SignKey, VerifyKey};
 use wasl_protocol::session::office::{Input, OfficeSession, Output};
 use wasl_protocol::units::{MonoMs, Seq, UnixMs};
 use wasl_protocol::wire::{
-    Bye, ByeCode, Entries, Fetched, Hello, Message, Report, Returned, Standing, States, Welcome,
+    Audit, Buckets, Bye, ByeCode, Differing, Entries, Fetched, Hello, Message, Report, Returned,
+    Standing, States, Welcome,
 };
 
 use self::budget::Budget;
@@ -81,6 +82,15 @@ pub enum Event {
     Stored(Cursor),
     /// The answer to [`Effect::GiveBack`].
     Signed(Signed),
+    /// The answer to [`Effect::Sum`].
+    Summed(Buckets),
+    /// The answer to [`Effect::List`].
+    Listed {
+        /// That of the audit.
+        number: u64,
+        /// The records in those buckets, each with its digest.
+        records: Vec<(RecordId, u64)>,
+    },
     /// A message of HQ's.
     Message(Message),
     /// Our journals end here now.
@@ -137,6 +147,10 @@ pub enum Effect {
     /// Have the engine compare these frames of HQ's with our own; then say [`Event::Compared`].
     /// Nothing else of this session is done before.
     Compare(Fetched),
+    /// Have the digests of all records summed; then say [`Event::Summed`].
+    Sum(Audit),
+    /// Have the records in these buckets listed; then say [`Event::Listed`].
+    List(Differing),
     /// Tell the engine that the newest journal and HQ's copy of it part here.
     Diverged {
         /// The last position that both have.
@@ -266,6 +280,10 @@ impl Driver {
                 self.effects.push_back(Effect::Put(Message::Returned(returned)));
                 self.machine.handle(now, Input::GivenBack(upto));
             }
+            Event::Summed(buckets) => self.machine.handle(now, Input::Summed(buckets)),
+            Event::Listed { number, records } => {
+                self.machine.handle(now, Input::Listed { number, records });
+            }
             Event::Message(message) => {
                 if let Message::Ack(ack) = &message {
                     checks::check_ack(ack, &self.terms.hq_sign_key)?;
@@ -334,6 +352,8 @@ impl Driver {
                     self.to_store.push_back(states);
                     continue;
                 }
+                Output::Sum(audit) => Effect::Sum(audit),
+                Output::List(differing) => Effect::List(differing),
                 Output::Compare(fetched) => Effect::Compare(fetched),
                 Output::Diverged { common, .. } => Effect::Diverged { common },
                 Output::Forked { journal, common } => Effect::Forked { journal, common },

@@ -3,6 +3,7 @@
 //! One task, no locks. Whatever can wait (a stream, the engine, a timer) is a future that is polled
 //! beside the others; each queue between them is bounded by not asking for more while it is long.
 
+mod audit; // what this office has of its scope
 #[cfg(test)]
 mod tests; // sessions with a hand-made HQ
 
@@ -53,6 +54,7 @@ pub(super) struct Pump<'a> {
     states: Option<Inbox>,
     reading: Option<BoxFuture<'static, Result<Event, Refused>>>,
     storing: Option<BoxFuture<'static, Result<Cursor, Failure>>>,
+    comparing: Option<BoxFuture<'static, Result<Event, Refused>>>,
     /// What the connection had carried when it was last told.
     carried: Traffic,
     silence: Silence,
@@ -88,6 +90,7 @@ impl<'a> Pump<'a> {
             states: None,
             reading: None,
             storing: None,
+            comparing: None,
             carried: Traffic::default(),
             silence: Silence::default(),
             config,
@@ -158,6 +161,10 @@ impl<'a> Pump<'a> {
             cursor = maybe(&mut self.storing) => {
                 self.storing = None;
                 Event::Stored(cursor?)
+            }
+            compared = maybe(&mut self.comparing) => {
+                self.comparing = None;
+                compared?
             }
             flushed = self.control.flush() => return flushed.map(|()| None),
             message = self.answers.next(), if room => Event::Message(message?),
@@ -233,6 +240,12 @@ impl<'a> Pump<'a> {
             Effect::Forked { journal, common } => {
                 tracing::error!(%journal, %common, "HQ's journal and ours differ");
                 handle.forked(common).await?;
+            }
+            Effect::Sum(audit) => {
+                self.comparing = Some(Box::pin(audit::summed(handle.clone(), audit)));
+            }
+            Effect::List(differing) => {
+                self.comparing = Some(Box::pin(audit::listed(handle.clone(), differing)));
             }
             Effect::Level { kicks } => self.board.level(kicks),
         }

@@ -1,5 +1,6 @@
 //! The office's side of a session.
 
+mod audit; // what it has of its scope
 mod ports; // what happens to it, and what it wants done
 
 use alloc::collections::VecDeque;
@@ -11,7 +12,9 @@ use crate::id::{EpochId, JournalId, Position};
 use crate::limits;
 use crate::news::SignedNews;
 use crate::units::{MonoMs, Seq};
-use crate::wire::{Ack, Bye, ByeCode, Fetch, Fetched, Hello, Message, States, StatesAck, Welcome};
+use crate::wire::{
+    Ack, Audit, Bye, ByeCode, Fetch, Fetched, Hello, Message, States, StatesAck, Welcome,
+};
 
 pub use ports::{Input, Output};
 
@@ -74,6 +77,8 @@ pub struct OfficeSession {
     lacks: Option<(JournalId, Position)>,
     fetching: Option<(JournalId, Position)>,
     barren: Option<(JournalId, Position)>,
+    /// What HQ wants to compare, once the positions are agreed.
+    audit: Option<Audit>,
     report: u64,
     /// The newest Level that has not been told yet.
     level: Option<u64>,
@@ -104,6 +109,7 @@ impl OfficeSession {
             lacks: None,
             fetching: None,
             barren: None,
+            audit: None,
             report: 0,
             level: None,
             levelled: false,
@@ -138,11 +144,14 @@ impl OfficeSession {
             Input::GivenBack(upto) => self.given_back(now, upto),
             Input::Lacks(lacks) => self.lacks = lacks,
             Input::Grew { journal, head } => self.grew(journal, head),
+            Input::Summed(buckets) => self.send(now, Message::Buckets(buckets)),
+            Input::Listed { number, records } => self.listed(now, number, records),
             Input::Ask => self.ask(now),
             Input::Tick => self.tick(now),
         }
         self.fetch(now);
         self.fill();
+        self.sum();
     }
 
     /// The next thing to do; [`Output::Sleep`] when there is nothing until then.
@@ -196,8 +205,14 @@ impl OfficeSession {
                 State::Agreeing(_) | State::Parting | State::Live,
             ) => self.out.push_back(Output::Config(message)),
             (Message::Fetched(fetched), State::Live | State::Parting) => self.fetched(fetched),
+            (Message::Audit(audit), State::Agreeing(_) | State::Live) => self.audit = Some(audit),
+            (Message::Differing(differing), State::Live) => {
+                if !differing.buckets.is_empty() {
+                    self.out.push_back(Output::List(differing));
+                }
+            }
             // Receipts for what is not ours, maybe.
-            (Message::Ack(_) | Message::Level(_), State::Parting) => {}
+            (Message::Ack(_) | Message::Level(_) | Message::Audit(_), State::Parting) => {}
             _ => self.end(Bye::now(ByeCode::Fault), false),
         }
         let owed = self.state != State::Live

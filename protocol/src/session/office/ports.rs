@@ -3,11 +3,13 @@
 use alloc::vec::Vec;
 
 use crate::entry::Cursor;
-use crate::id::{EpochId, JournalId, Position};
+use crate::id::{EpochId, JournalId, Position, RecordId};
 #[cfg(doc)]
 use crate::limits;
 use crate::units::{MonoMs, Seq};
-use crate::wire::{Ack, Bye, Fetched, Hello, Message, Standing, States, Welcome};
+use crate::wire::{
+    Ack, Audit, Buckets, Bye, Differing, Fetched, Hello, Message, Standing, States, Welcome,
+};
 
 /// What happens to the office's side.
 #[derive(Clone, Debug)]
@@ -57,6 +59,15 @@ pub enum Input {
         journal: JournalId,
         /// Its end.
         head: Position,
+    },
+    /// The answer to [`Output::Sum`].
+    Summed(Buckets),
+    /// The answer to [`Output::List`]: the records in those buckets, each with its digest.
+    Listed {
+        /// That of the audit.
+        number: u64,
+        /// The records.
+        records: Vec<(RecordId, u64)>,
     },
     /// Somebody wants to know now whether both sides are level.
     Ask,
@@ -116,6 +127,10 @@ pub enum Output {
         /// The last common number.
         common: Seq,
     },
+    /// Sum the digests of all records; then say [`Input::Summed`].
+    Sum(Audit),
+    /// List the records in these buckets; then say [`Input::Listed`].
+    List(Differing),
     /// HQ gives back frames of our own journal that are lacking here.
     Mend(Fetched),
     /// All that HQ had for us at this report is on our disk.

@@ -1,6 +1,7 @@
 //! The store's promises, on entries as an office writes them.
 
 mod appending;
+mod auditing;
 mod back;
 mod deciding;
 mod desk;
