@@ -8,13 +8,14 @@ use tokio::sync::oneshot;
 use wasl_agent::engine::{self, Engine, Facts, Input};
 use wasl_agent::journal::Walk;
 use wasl_agent::seam;
-use wasl_protocol::id::{Head, Position, RecordId};
+use wasl_protocol::id::{Position, RecordId};
 use wasl_protocol::record::{RecordState, Value, grants};
 use wasl_protocol::units::Seq;
 use wasl_protocol::wire::Ack;
 
 use super::net::Conn;
 use super::oracle::{Made, uids, uids_in};
+use super::restores::Heads;
 use super::world::{Happens, World};
 
 /// By when both sides must be level once nothing breaks any more, in milliseconds.
@@ -43,18 +44,20 @@ impl World<'_> {
             return;
         }
         let facts = self.offices[nth].facts.borrow().clone();
-        let Some((journal, _)) = facts.journals.last().copied() else { return };
         let Some(heads) = self.heads(nth) else { return };
-        for (seq, head) in &heads {
+        self.move_answers(nth, &heads);
+        for ((journal, seq), head) in &heads {
             let at = Position { seq: *seq, head: *head };
-            if self.oracle.learn(journal, at).is_some() {
+            if self.oracle.learn(*journal, at).is_some() {
                 self.violated("I2", format!("office {nth} has another entry at {seq} than before"));
             }
         }
         let missing: Vec<(u64, Position)> = self
             .oracle
             .answered_at(nth)
-            .filter(|(_, _, at)| heads.get(&at.seq) != Some(&at.head))
+            .filter(|(uid, dot, at)| {
+                self.oracle.made[uid].here && heads.get(&(dot.journal, dot.seq)) != Some(&at.head)
+            })
             .map(|(uid, _, at)| (uid, at))
             .collect();
         for (uid, at) in missing {
@@ -70,21 +73,24 @@ impl World<'_> {
         }
     }
 
-    /// The head after each entry of an office's journal.
-    fn heads(&mut self, nth: usize) -> Option<BTreeMap<Seq, Head>> {
-        let (journal, _) = self.offices[nth].facts.borrow().journals.last().copied()?;
-        let mut after = Position::start(journal);
-        let mut heads = BTreeMap::new();
-        loop {
-            let (answer, mut waits) = oneshot::channel();
-            let input = Input::Read { journal, after, max_bytes: ALL_BYTES, answer };
-            self.offices[nth].engine.as_mut()?.turn(vec![input]).ok()?;
-            // Segment by segment: one answer does not reach into the next.
-            let Some(run) = waits.try_recv().ok()? else { return Some(heads) };
-            let steps = Walk::new(&run.frames, 0, after);
-            heads.extend(steps.map(|step| (step.after.seq, step.after.head)));
-            after = run.last;
+    /// The head after each entry of an office's journals.
+    pub(super) fn heads(&mut self, nth: usize) -> Option<Heads> {
+        let journals = self.offices[nth].facts.borrow().journals.clone();
+        let mut heads = Heads::new();
+        for (journal, _) in journals {
+            let mut after = Position::start(journal);
+            loop {
+                let (answer, mut waits) = oneshot::channel();
+                let input = Input::Read { journal, after, max_bytes: ALL_BYTES, answer };
+                self.offices[nth].engine.as_mut()?.turn(vec![input]).ok()?;
+                // Segment by segment: one answer does not reach into the next.
+                let Some(run) = waits.try_recv().ok()? else { break };
+                let steps = Walk::new(&run.frames, 0, after);
+                heads.extend(steps.map(|step| ((journal, step.after.seq), step.after.head)));
+                after = run.last;
+            }
         }
+        Some(heads)
     }
 
     /// I3: an office believes to be at HQ only what HQ has acknowledged. I2: no fork.
@@ -94,7 +100,7 @@ impl World<'_> {
         if facts.stored.is_some_and(|at| at.seq > acked) {
             self.violated("I3", format!("office {nth} believes a receipt that HQ never gave"));
         }
-        if facts.fork.is_some() {
+        if facts.fork.is_some() && !self.offices[nth].woe.put_back {
             self.saw_fork(nth);
         }
     }
@@ -119,10 +125,7 @@ impl World<'_> {
             office.woe.rotten()
                 && office.facts.borrow().journals.iter().any(|(id, _)| *id == ack.journal)
         });
-        if ack.stored.seq.0 > 0
-            && self.oracle.learn(ack.journal, ack.stored).is_some()
-            && !of_rotten
-        {
+        if ack.stored.seq.0 > 0 && self.oracle.took(ack.journal, ack.stored) && !of_rotten {
             self.violated(
                 "I2",
                 format!("HQ has another entry at {} than its office", ack.stored.seq),

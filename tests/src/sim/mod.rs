@@ -19,6 +19,7 @@ mod editions; // the office's config
 mod hq; // headquarters: store and drivers
 mod acts; // what people do
 mod strikes; // what breaks
+mod restores; // disks that are put back
 mod oracle; // what people were answered
 mod checks; // what must hold
 mod campaign; // many worlds

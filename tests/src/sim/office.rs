@@ -24,6 +24,7 @@ use super::disk::SimDisk;
 use super::district::District;
 use super::machine::{Dice, SimClock, Time};
 use super::net::{PACE, Way};
+use super::restores::Image;
 use super::world::{Happens, World};
 
 /// One office.
@@ -57,6 +58,8 @@ pub(super) struct Office {
     pub(super) told: Option<Cursor>,
     /// What it was given of HQ's, in order: for a planted bug.
     pub(super) given: Vec<(Vec<SignedNews>, Cursor)>,
+    /// What its disk may be put back to.
+    pub(super) image: Option<Image>,
 }
 
 /// What is due at an office.
@@ -74,6 +77,8 @@ pub(super) struct Woe {
     /// It said that something is wrong with its logs.
     pub(super) alarmed: bool,
     pub(super) revoked: bool,
+    /// Its disk was put back: it may differ from HQ, until it is level.
+    pub(super) put_back: bool,
 }
 
 /// Have bytes of its journal rotted? It has to say so.
@@ -98,6 +103,11 @@ impl Woe {
     /// Was there ever a hole? What people were answered then may stand twice.
     pub(super) fn has_rotted(self) -> bool {
         self.rot != Rot::None
+    }
+
+    /// May it not know all that was answered? Then a form number may be given twice.
+    pub(super) fn forgot(self) -> bool {
+        self.has_rotted() || self.put_back
     }
 }
 
@@ -161,6 +171,7 @@ impl Office {
             ill: false,
             told: None,
             given: Vec::new(),
+            image: None,
         }
     }
 
@@ -313,6 +324,14 @@ impl World<'_> {
         engine.reopen();
         if office.disk.is_dead() {
             return self.crashed(nth);
+        }
+        if let Err(why) = &done
+            && self.ended_parted(nth, why)
+        {
+            for wanted in wanted {
+                self.answer(nth, wanted, early);
+            }
+            return self.stopped(nth);
         }
         if done.is_err() {
             self.count("process ended: its disk failed");

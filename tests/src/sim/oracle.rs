@@ -18,7 +18,9 @@ pub(super) struct Made {
     /// The edits that its author had seen, and all that their authors had.
     pub(super) saw: BTreeSet<u64>,
     /// Was its author answered?
-    pub(super) answered: Option<Position>,
+    pub(super) answered: Option<(Dot, Position)>,
+    /// Does the disk of its office still hold what was answered?
+    pub(super) here: bool,
     /// Has it been seen in some state?
     pub(super) seen: bool,
     /// Has HQ's staff refused it?
@@ -43,6 +45,10 @@ pub(super) struct Oracle {
     pub(super) opened: Vec<Opened>,
     /// The head after each entry, wherever it was learnt first.
     pub(super) heads: BTreeMap<(JournalId, Seq), Head>,
+    /// The same of what HQ has acknowledged.
+    pub(super) taken: BTreeMap<(JournalId, Seq), Head>,
+    /// Journals of a disk that was put back: there, and only there, HQ may have other entries.
+    pub(super) parted: BTreeSet<JournalId>,
     /// How far HQ has acknowledged each journal.
     pub(super) acked: BTreeMap<JournalId, Position>,
     /// The edit behind each dot that was answered.
@@ -80,8 +86,16 @@ impl Oracle {
             }
         }
         let groups = groups.iter().map(|group| (*group).to_owned()).collect();
-        let made =
-            Made { office, record, groups, saw, answered: None, seen: false, refused: false };
+        let made = Made {
+            office,
+            record,
+            groups,
+            saw,
+            answered: None,
+            here: true,
+            seen: false,
+            refused: false,
+        };
         self.made.insert(uid, made);
         uid
     }
@@ -92,6 +106,13 @@ impl Oracle {
         (known != at.head).then_some(known)
     }
 
+    /// HQ has acknowledged this entry; says whether that is at odds with what it, or its office,
+    /// had there before.
+    pub(super) fn took(&mut self, journal: JournalId, at: Position) -> bool {
+        let taken = *self.taken.entry((journal, at.seq)).or_insert(at.head) != at.head;
+        taken || (!self.parted.contains(&journal) && self.learn(journal, at).is_some())
+    }
+
     pub(super) fn acked(&mut self, ack: &Ack) {
         let newest = self.acked.entry(ack.journal).or_insert(ack.stored);
         if ack.stored.seq > newest.seq {
@@ -100,12 +121,10 @@ impl Oracle {
     }
 
     /// All answered edits of an office.
-    pub(super) fn answered_at(
-        &self,
-        office: usize,
-    ) -> impl Iterator<Item = (u64, &Made, Position)> {
+    pub(super) fn answered_at(&self, office: usize) -> impl Iterator<Item = (u64, Dot, Position)> {
         self.made.iter().filter_map(move |(uid, made)| {
-            (made.office == Some(office)).then_some((*uid, made, made.answered?))
+            let (dot, at) = made.answered.filter(|_| made.office == Some(office))?;
+            Some((*uid, dot, at))
         })
     }
 }

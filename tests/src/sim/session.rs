@@ -203,7 +203,9 @@ impl World<'_> {
                 self.ask(nth, Input::Compare { fetched, answer }, Wanted::Compared(conn, waits));
             }
             Effect::Diverged { common } => {
-                self.saw_fork(nth);
+                if !self.offices[nth].woe.put_back {
+                    self.saw_fork(nth);
+                }
                 self.ask(nth, Input::Diverged { common }, Wanted::Nothing);
             }
             Effect::Forked { common, .. } => self.forked(nth, common),
@@ -333,7 +335,7 @@ impl World<'_> {
             office.pace.reset();
         }
         let fork = why.hqs_fork(&office.facts.borrow());
-        if why.code() == "fork" {
+        if why.code() == "fork" && !office.woe.put_back {
             self.saw_fork(nth);
         }
         if let Some(common) = fork {

@@ -88,7 +88,7 @@ impl World<'_> {
         }
     }
 
-    fn cut_off(&mut self, nth: usize, way: Way, for_ms: u64) {
+    pub(super) fn cut_off(&mut self, nth: usize, way: Way, for_ms: u64) {
         self.log(format_args!("nothing goes {way:?} at office {nth} for {for_ms} ms"));
         self.block(nth, way, for_ms);
         if for_ms >= IDLE_MS {
@@ -124,7 +124,7 @@ impl World<'_> {
     /// A bit of a log flips; the office is killed. When it starts it has to say so of its journal,
     /// and have the inbox sent again.
     fn rot(&mut self, nth: usize) {
-        if self.offices[nth].engine.is_none() {
+        if self.offices[nth].engine.is_none() || self.offices[nth].woe.put_back {
             return;
         }
         let dir = self.district.members[nth].identity.dir();
