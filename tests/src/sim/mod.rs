@@ -35,6 +35,8 @@ pub use district::District;
 pub struct Plan {
     /// Decides everything.
     pub seed: u64,
+    /// Are disks put back to earlier images of themselves?
+    pub restores: bool,
     /// What is planted.
     pub bug: Option<Bug>,
     /// Is the trace to be printed, line by line, on stderr?

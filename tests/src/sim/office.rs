@@ -194,13 +194,17 @@ impl World<'_> {
             let inbox = engine::inboxes(identity.dir());
             office.disk.graft(&self.district.members[nth].disk, &inbox);
         }
-        let mut torn = 0;
+        let (mut torn, mut reborn) = (0, false);
         let opened = engine::open_in_memory(&office.world, identity, &self.hq_key, &mut |said| {
             torn += usize::from(matches!(said, Notice::Torn(_)));
+            reborn |= matches!(said, Notice::Reborn { .. });
         });
+        if reborn {
+            self.born_again(nth);
+        }
         match opened {
             Ok(engine) => self.started(nth, engine, torn),
-            Err(_) if office.disk.is_dead() => {
+            Err(_) if self.offices[nth].disk.is_dead() => {
                 self.count("crash while starting");
                 self.crashed(nth);
             }
@@ -331,6 +335,8 @@ impl World<'_> {
             for wanted in wanted {
                 self.answer(nth, wanted, early);
             }
+            // All of its scope is sent to it again.
+            self.offices[nth].told = None;
             return self.stopped(nth);
         }
         if done.is_err() {

@@ -19,9 +19,6 @@ use super::world::{Happens, World};
 /// What the seed is mixed with for these dice.
 const SALT: u64 = 0x7265_7374_6f72_6573;
 
-/// Of how many worlds one has restored disks.
-const ONE_IN: u64 = 3;
-
 /// How many things people do at an office in each part of its history, at most.
 const BUSY: usize = 5;
 
@@ -37,13 +34,13 @@ pub(super) struct Image {
 }
 
 impl World<'_> {
-    /// In some worlds, images are taken of some disks, and put back later, the same one once or
+    /// If that is planned, images are taken of some disks, and put back later, the same one once or
     /// twice; people write in all the histories.
     pub(super) fn plan_restores(&mut self) {
-        let mut dice = Rng::with_seed(self.plan.seed ^ SALT);
-        if self.plan.bug.is_some() || dice.u64(..ONE_IN) > 0 {
+        if !self.plan.restores {
             return;
         }
+        let mut dice = Rng::with_seed(self.plan.seed ^ SALT);
         for _ in 0..dice.usize(1..4) {
             let office = dice.usize(..self.offices.len());
             let mut times: Vec<u64> =
@@ -146,11 +143,17 @@ impl World<'_> {
     pub(super) fn ended_parted(&mut self, nth: usize, why: &EngineError) -> bool {
         let parted = matches!(why, EngineError::Diverged(_)) && self.offices[nth].woe.put_back;
         if parted {
-            self.count("journal born again");
             self.log(format_args!("office {nth} ends, to be born again"));
             self.offices[nth].disk.switch_off(false);
         }
         parted
+    }
+
+    /// An office goes on in a new journal. It has HQ tell the whole scope again then.
+    pub(super) fn born_again(&mut self, nth: usize) {
+        self.count("journal born again");
+        self.log(format_args!("the journal of office {nth} is born again"));
+        self.offices[nth].told = None;
     }
 
     /// What an office answered in a journal that was sealed before it stands in the next one now.
