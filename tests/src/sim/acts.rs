@@ -148,6 +148,9 @@ impl World<'_> {
             Err(Refused::DiskFull | Refused::Poisoned) if self.offices[nth].ill => {
                 self.count("enrollment refused: not stored");
             }
+            Err(Refused::Stopped) if self.offices[nth].woe.put_back => {
+                self.count("enrollment refused: the journal is to be born again");
+            }
             Err(why) => self.violated("I13", format!("office {nth} refuses an enrollment: {why}")),
         }
     }
@@ -232,6 +235,9 @@ impl World<'_> {
                 self.count("correction refused: what was written waits for lost news");
             }
             Err(Refused::DiskFull | Refused::Poisoned) if self.offices[nth].ill => {}
+            Err(Refused::Stopped) if self.offices[nth].woe.put_back => {
+                self.count("correction refused: the journal is to be born again");
+            }
             Err(why) => self.violated("I13", format!("office {nth} refuses a correction: {why}")),
         }
     }
@@ -268,7 +274,7 @@ impl World<'_> {
             Some(record) => self.hq_reads(record),
             None => self.some_record_of_hqs(),
         };
-        let (Some(state), Some(store)) = (state, self.store()) else { return false };
+        let (Some(state), Some(store)) = (state, self.staff()) else { return false };
         let groups = self.some_groups(&HQS);
         let record = state.origin.id();
         let uid = self.oracle.makes(None, record, &groups, Some(&state));
@@ -288,7 +294,7 @@ impl World<'_> {
 
     /// HQ puts a record into another office's scope, or takes it out.
     fn hq_grants(&mut self) {
-        let (Some(state), Some(store)) = (self.some_record_of_hqs(), self.store()) else { return };
+        let (Some(state), Some(store)) = (self.some_record_of_hqs(), self.staff()) else { return };
         let granted = grants(&state);
         let (office, ends) = match granted.first() {
             Some(office) if self.dice.bool() => (office.clone(), true),
@@ -311,7 +317,7 @@ impl World<'_> {
 
     /// Staff decide about the first entry that HQ holds; says whether there was one.
     pub(super) fn hq_decides(&mut self) -> bool {
-        let Some(store) = self.store() else { return false };
+        let Some(store) = self.staff() else { return false };
         let Ok(held) = self.runtime.block_on(store.held(None, 1)) else { return false };
         let Some(held) = held.first() else { return false };
         let refuse = self.dice.bool();
@@ -346,7 +352,7 @@ impl World<'_> {
 
     /// The next edition is pushed to all offices at once.
     fn hq_pushes(&mut self) {
-        let Some(store) = self.store() else { return };
+        let Some(store) = self.staff() else { return };
         let serial = self.hq.editions.len() as u64 + 1;
         let signed = self.next_edition(serial, self.hq.editions.last());
         let plan = Plan { now: true, ..Plan::default() };

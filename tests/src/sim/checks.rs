@@ -26,7 +26,7 @@ const UNDECIDED_MS: u64 = 120_000;
 
 /// By when each connection that broke before the calm is known to be gone, and there is another: the
 /// longest silence, and twice the time of a new one. In milliseconds.
-const GONE_MS: u64 = 2 * super::net::IDLE_MS;
+pub(super) const GONE_MS: u64 = 2 * super::net::IDLE_MS;
 
 /// By when news must have come over a live session, in milliseconds: long before a heartbeat.
 const BELL_MS: u64 = 6_000;
@@ -35,7 +35,7 @@ const BELL_MS: u64 = 6_000;
 const ALL_BYTES: usize = 64 * 1024 * 1024;
 
 /// The states of the records that somebody shows.
-type Shown = BTreeMap<RecordId, RecordState<Value>>;
+pub(super) type Shown = BTreeMap<RecordId, RecordState<Value>>;
 
 impl World<'_> {
     /// I1, I2, I3: what an office has answered or acknowledged is there when it starts.
@@ -138,7 +138,7 @@ impl World<'_> {
         let Some(store) = self.store() else { return };
         let Ok(offices) = self.runtime.block_on(store.offices()) else { return };
         let has: BTreeMap<_, _> = offices.into_iter().flat_map(|office| office.journals).collect();
-        for (journal, acked) in self.oracle.acked.clone() {
+        for (journal, acked) in self.oracle.kept.clone() {
             if has.get(&journal).is_none_or(|at| at.seq < acked.seq) {
                 self.violated("I3", format!("HQ acknowledged entry {}: it is gone", acked.seq));
             }
@@ -148,8 +148,10 @@ impl World<'_> {
     /// Have both sides come level? Then the bell is rung; if not in time, that is a violation.
     pub(super) fn look(&mut self) {
         let calm_ms = self.time.now_ms() - self.dials.faults_ms;
-        for record in std::mem::take(&mut self.oracle.unread) {
-            self.hq_edits(Some(record));
+        if self.staff().is_some() {
+            for record in std::mem::take(&mut self.oracle.unread) {
+                self.hq_edits(Some(record));
+            }
         }
         if calm_ms < GONE_MS {
             return self.look_again();
@@ -228,7 +230,7 @@ impl World<'_> {
         behind
     }
 
-    fn shown_at_hq(&self) -> Shown {
+    pub(super) fn shown_at_hq(&self) -> Shown {
         let records: BTreeSet<RecordId> = self.oracle.opened.iter().map(|o| o.record).collect();
         records.into_iter().filter_map(|id| Some((id, self.hq_reads(id)?))).collect()
     }
@@ -330,11 +332,7 @@ impl World<'_> {
         if !office.counts() || office.engine.is_none() {
             return;
         }
-        let disk = Arc::new(office.disk.copy());
-        let world = seam::World { disk, ..office.world.clone() };
-        let identity = &self.district.members[nth].identity;
-        let folded = engine::open_in_memory(&world, identity, &self.hq_key, &mut |_| {});
-        let Ok(mut folded) = folded else {
+        let Some(mut folded) = self.folded(nth) else {
             return self.violated("I11", format!("the logs of office {nth} cannot be folded"));
         };
         let Some(live) = &mut self.offices[nth].engine else { return };
@@ -344,8 +342,19 @@ impl World<'_> {
     }
 }
 
+impl World<'_> {
+    /// An engine that folds a copy of what lies on an office's disk.
+    pub(super) fn folded(&self, nth: usize) -> Option<Engine> {
+        let office = &self.offices[nth];
+        let disk = Arc::new(office.disk.copy());
+        let world = seam::World { disk, ..office.world.clone() };
+        let identity = &self.district.members[nth].identity;
+        engine::open_in_memory(&world, identity, &self.hq_key, &mut |_| {}).ok()
+    }
+}
+
 /// What an engine shows.
-fn shown(engine: &mut Engine) -> Shown {
+pub(super) fn shown(engine: &mut Engine) -> Shown {
     let (answer, mut waits) = oneshot::channel();
     let listed = engine.turn(vec![Input::List { skip: 0, limit: 10_000, answer }]);
     let Ok((listed, _)) = listed.map_err(drop).and_then(|_| waits.try_recv().map_err(drop)) else {

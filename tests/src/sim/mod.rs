@@ -19,7 +19,9 @@ mod editions; // the office's config
 mod hq; // headquarters: store and drivers
 mod acts; // what people do
 mod strikes; // what breaks
-mod restores; // disks that are put back
+mod restores; // offices' disks that are put back
+mod rollbacks; // HQ's database put back
+mod survivors; // what is still somewhere after that
 mod oracle; // what people were answered
 mod checks; // what must hold
 mod campaign; // many worlds

@@ -51,6 +51,8 @@ pub(super) struct Oracle {
     pub(super) parted: BTreeSet<JournalId>,
     /// How far HQ has acknowledged each journal.
     pub(super) acked: BTreeMap<JournalId, Position>,
+    /// The same, but for what it lost when its database was put back.
+    pub(super) kept: BTreeMap<JournalId, Position>,
     /// The edit behind each dot that was answered.
     pub(super) dots: BTreeMap<Dot, u64>,
     /// Records of which HQ said what offices cannot read.
@@ -114,9 +116,11 @@ impl Oracle {
     }
 
     pub(super) fn acked(&mut self, ack: &Ack) {
-        let newest = self.acked.entry(ack.journal).or_insert(ack.stored);
-        if ack.stored.seq > newest.seq {
-            *newest = ack.stored;
+        for positions in [&mut self.acked, &mut self.kept] {
+            let newest = positions.entry(ack.journal).or_insert(ack.stored);
+            if ack.stored.seq > newest.seq {
+                *newest = ack.stored;
+            }
         }
     }
 

@@ -17,7 +17,7 @@ use super::net::Way;
 use super::world::{Happens, World};
 
 /// What the seed is mixed with for these dice.
-const SALT: u64 = 0x7265_7374_6f72_6573;
+pub(super) const SALT: u64 = 0x7265_7374_6f72_6573;
 
 /// How many things people do at an office in each part of its history, at most.
 const BUSY: usize = 5;
@@ -74,11 +74,10 @@ impl World<'_> {
         self.log(format_args!("an image of office {nth} is taken"));
     }
 
-    /// The disk of an office is put back to its image. What was answered since, and is neither on
-    /// the image nor at HQ, may be missing from now on: nothing else.
+    /// The disk of an office is put back to its image.
     pub(super) fn put_back(&mut self, nth: usize) {
         let office = &self.offices[nth];
-        let fit = office.counts() && !office.woe.has_rotted() && self.hq.store.is_some();
+        let fit = office.counts() && !office.woe.has_rotted();
         let Some(image) = self.offices[nth].image.take().filter(|_| fit) else { return };
         if self.offices[nth].engine.is_some() {
             self.offices[nth].disk.switch_off(false);
@@ -86,12 +85,13 @@ impl World<'_> {
         }
         self.count("an office's disk put back");
         self.log(format_args!("office {nth} is put back to its image"));
-        self.forget_lost(nth, &image.heads);
+        self.holds_only(nth, &image.heads);
         let office = &mut self.offices[nth];
         office.disk.put_back(&image.disk);
         office.woe.put_back = true;
         (office.slots, office.told) = (image.slots.clone(), image.told);
         office.image = Some(image);
+        self.survey();
         if self.dice.bool() {
             let for_ms = self.dice.u64(1_000..30_000);
             self.cut_off(nth, Way::Up, for_ms);
@@ -99,36 +99,18 @@ impl World<'_> {
         }
     }
 
-    fn forget_lost(&mut self, nth: usize, kept: &Heads) {
-        let journals: BTreeSet<JournalId> =
-            self.offices[nth].facts.borrow().journals.iter().map(|(id, _)| *id).collect();
-        let answered: Vec<_> =
-            self.oracle.answered_at(nth).map(|(uid, dot, at)| (uid, dot, at)).collect();
-        let mut lost = 0;
-        for (uid, dot, at) in answered {
-            let on_image = kept.get(&(dot.journal, dot.seq)) == Some(&at.head);
-            let at_hq = self.hq_has(nth, dot.journal, at);
-            let made = self.oracle.made.get_mut(&uid).expect("it was answered");
-            made.here &= on_image;
-            if !on_image && !at_hq {
-                (made.answered, made.seen) = (None, false);
-                // Of it, HQ may still get what is on its way; and it may be posted again.
-                self.oracle.doubled.insert(uid);
-                lost += 1;
-            }
+    /// What the disk of an office holds from now on. Behind that, and only there, its journal may go
+    /// on in another way than at HQ.
+    fn holds_only(&mut self, nth: usize, kept: &Heads) {
+        let facts = self.offices[nth].facts.borrow().clone();
+        let journals: BTreeSet<JournalId> = facts.journals.iter().map(|(id, _)| *id).collect();
+        for made in self.oracle.made.values_mut().filter(|made| made.office == Some(nth)) {
+            made.here &= made
+                .answered
+                .is_some_and(|(dot, at)| kept.get(&(dot.journal, dot.seq)) == Some(&at.head));
         }
-        *self.counted.entry("answered edit that only a lost disk had").or_default() += lost;
         self.oracle.heads.retain(|dot, _| !journals.contains(&dot.0) || kept.contains_key(dot));
         self.oracle.parted.extend(journals);
-    }
-
-    /// Has HQ this very entry?
-    fn hq_has(&self, nth: usize, journal: JournalId, at: Position) -> bool {
-        let Some(store) = self.store() else { return false };
-        let asked = [(journal, at)];
-        let standings = store.standings(&self.offices[nth].id, &asked);
-        let standings = self.runtime.block_on(standings).unwrap_or_default();
-        standings.iter().any(|standing| standing.top == at || standing.ladder.contains(&at))
     }
 
     /// Somebody does something at this office.

@@ -143,6 +143,7 @@ impl World<'_> {
         self.count(if inbox { "bit rot in an inbox" } else { "bit rot in a journal" });
         self.log(format_args!("a bit flips in {}", logs.display()));
         self.crashed(nth);
+        self.survey();
     }
 
     fn revoke(&mut self, nth: usize) {
@@ -152,6 +153,7 @@ impl World<'_> {
             self.count("office revoked");
             self.log(format_args!("office {nth} is revoked"));
             self.offices[nth].woe.revoked = true;
+            self.survey();
             if let Some(conn) = self.live_at_hq(nth) {
                 self.hq_ends(conn, wasl_protocol::wire::Bye::now(ByeCode::Revoked), true);
             }

@@ -28,6 +28,10 @@ pub(super) enum Happens {
     Imaged { office: usize },
     /// An office's disk is put back to the copy.
     PutBack { office: usize },
+    /// Somebody copies HQ's database.
+    HqImaged,
+    /// HQ's database is put back to the copy; with the file beside it?
+    HqPutBack { beside: bool },
     /// Somebody does something at this office.
     Busy { office: usize },
     /// From here on nothing breaks any more.
@@ -142,6 +146,7 @@ impl<'a> World<'a> {
             self.at(at, Happens::Strike);
         }
         self.plan_restores();
+        self.plan_rollbacks();
         self.at(self.dials.faults_ms, Happens::Calm);
     }
 
@@ -184,6 +189,8 @@ impl<'a> World<'a> {
             Happens::Strike => self.strike(),
             Happens::Imaged { office } => self.take_image(office),
             Happens::PutBack { office } => self.put_back(office),
+            Happens::HqImaged => self.take_hq_image(),
+            Happens::HqPutBack { beside } => self.put_back_hq(beside),
             Happens::Busy { office } => self.busy(office),
             Happens::Calm => self.calm_down(),
             Happens::Look => self.look(),
