@@ -67,9 +67,11 @@ impl World<'_> {
             );
         }
         if let Some(told) = self.offices[nth].told
-            && facts.cursor.is_none_or(|c| c.epoch != told.epoch || c.feed < told.feed)
+            && !facts.cursor.is_some_and(|has| self.oracle.is_behind(told, has))
         {
-            self.violated("I3", format!("office {nth} acknowledged news that it has no more"));
+            let has = facts.cursor;
+            let what = format!("office {nth} acknowledged {told:?} of HQ's news, and has {has:?}");
+            self.violated("I3", what);
         }
     }
 

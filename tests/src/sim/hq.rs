@@ -341,6 +341,7 @@ impl World<'_> {
 
     /// Sessions whose office has news are woken.
     pub(super) fn spread_news(&mut self) {
+        self.note_life();
         let Some([feeds, configs]) = &mut self.hq.news else { return };
         let (feeds, configs) = (drain(feeds), drain(configs));
         for news in self.hq.standing.as_mut().map(drain).unwrap_or_default() {
@@ -402,8 +403,18 @@ impl World<'_> {
         if self.hq.store.is_none() {
             self.hq.open(self.district, &self.runtime);
             self.log(format_args!("HQ starts"));
+            self.note_life();
             self.check_hq_start();
             self.survey();
+        }
+    }
+
+    /// HQ's database may live another life by now.
+    fn note_life(&mut self) {
+        if let Some(epoch) = self.hq.epoch()
+            && !self.oracle.lives.contains(&epoch)
+        {
+            self.oracle.lives.push(epoch);
         }
     }
 

@@ -3,7 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use wasl_protocol::id::{Dot, Head, JournalId, Position, RecordId};
+use wasl_protocol::entry::Cursor;
+use wasl_protocol::id::{Dot, EpochId, Head, JournalId, Position, RecordId};
 use wasl_protocol::record::{RecordState, Value};
 use wasl_protocol::units::Seq;
 use wasl_protocol::wire::Ack;
@@ -61,6 +62,8 @@ pub(super) struct Oracle {
     pub(super) refused_in: BTreeSet<RecordId>,
     /// Enrollments that were journalled a second time, since the first lay in a hole.
     pub(super) doubled: BTreeSet<u64>,
+    /// The lives of HQ's database, in their order.
+    pub(super) lives: Vec<EpochId>,
     next_uid: u64,
 }
 
@@ -68,6 +71,12 @@ impl Oracle {
     pub(super) fn next_uid(&mut self) -> u64 {
         self.next_uid += 1;
         self.next_uid
+    }
+
+    /// Is one cursor the other, or before it?
+    pub(super) fn is_behind(&self, before: Cursor, cursor: Cursor) -> bool {
+        let life = |cursor: Cursor| self.lives.iter().position(|epoch| *epoch == cursor.epoch);
+        (life(before), before.feed) <= (life(cursor), cursor.feed)
     }
 
     /// Somebody makes an edit of a record that he has read as this.

@@ -123,8 +123,11 @@ impl World<'_> {
 
     /// An engine ended since its journal and HQ's differ: the next start makes that good.
     pub(super) fn ended_parted(&mut self, nth: usize, why: &EngineError) -> bool {
-        let parted = matches!(why, EngineError::Diverged(_)) && self.offices[nth].woe.put_back;
+        let parted = matches!(why, EngineError::Diverged(_));
         if parted {
+            if !self.offices[nth].woe.put_back {
+                self.saw_fork(nth);
+            }
             self.log(format_args!("office {nth} ends, to be born again"));
             self.offices[nth].disk.switch_off(false);
         }

@@ -246,6 +246,8 @@ impl World<'_> {
     /// The engine has the news on disk, or does not take them.
     pub(super) fn news_stored(&mut self, nth: usize, conn: u32, upto: Cursor, taken: bool) {
         if !taken {
+            let fork = self.offices[nth].facts.borrow().fork;
+            self.log(format_args!("office {nth} does not take news; its fork: {fork:?}"));
             let why = Failure::Engine(wasl_agent::engine::Refused::Stopped);
             return self.office_ends(conn, &why, true);
         }
