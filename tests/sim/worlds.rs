@@ -20,7 +20,8 @@ const BUDGET: u64 = 200;
 const FAILED_ONCE: &str = include_str!("../seeds/sim.txt");
 
 fn world(seed: u64, bug: Option<Bug>) -> Outcome {
-    simulate(&DISTRICT, &Plan { seed, bug, ..Plan::default() })
+    let restores = bug.is_some_and(Bug::needs_restores);
+    simulate(&DISTRICT, &Plan { seed, restores, bug, ..Plan::default() })
 }
 
 fn told(outcome: &Outcome) -> String {

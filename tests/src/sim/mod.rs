@@ -20,6 +20,7 @@ mod hq; // headquarters: store and drivers
 mod acts; // what people do
 mod strikes; // what breaks
 mod restores; // offices' disks that are put back
+mod miscarriages; // journals that a planted bug has born wrong
 mod rollbacks; // HQ's database put back
 mod survivors; // what is still somewhere after that
 mod oracle; // what people were answered

@@ -194,13 +194,18 @@ impl World<'_> {
             let inbox = engine::inboxes(identity.dir());
             office.disk.graft(&self.district.members[nth].disk, &inbox);
         }
-        let (mut torn, mut reborn) = (0, false);
-        let opened = engine::open_in_memory(&office.world, identity, &self.hq_key, &mut |said| {
-            torn += usize::from(matches!(said, Notice::Torn(_)));
-            reborn |= matches!(said, Notice::Reborn { .. });
-        });
-        if reborn {
+        let (mut torn, mut born) = (0, None);
+        let mut opened =
+            engine::open_in_memory(&office.world, identity, &self.hq_key, &mut |said| match said {
+                Notice::Torn(_) => torn += 1,
+                Notice::Reborn { journal, .. } => born = Some(journal),
+                _ => {}
+            });
+        if let Some(journal) = born {
             self.born_again(nth);
+            if self.has(Bug::OriginalContexts) || self.has(Bug::RandomRebirthId) {
+                opened = self.born_wrong(nth, journal);
+            }
         }
         match opened {
             Ok(engine) => self.started(nth, engine, torn),

@@ -52,6 +52,12 @@ impl World<'_> {
             if dice.bool() {
                 self.at(second, Happens::PutBack { office });
             }
+            if dice.bool() {
+                // The second one may hold what the restored disk wrote before it met HQ.
+                let again = first + dice.u64(2_500..15_000);
+                self.at(again, Happens::Imaged { office });
+                self.at(dice.u64(first..again), Happens::Busy { office });
+            }
             for (from, to) in [(0, taken), (taken, first), (first, second)] {
                 for _ in 0..dice.usize(..=BUSY) {
                     self.at(dice.u64(from..=to), Happens::Busy { office });

@@ -1,7 +1,7 @@
 //! The office's end of a session: the real driver, and what it wants done.
 
 use tokio::sync::oneshot;
-use wasl_agent::engine::{Input, Run, Signed};
+use wasl_agent::engine::{Facts, Input, Run, Signed};
 use wasl_agent::link::Failure;
 use wasl_agent::link::driver::{
     Driver, Effect, Event, Next, Rates, Terms, check_news, farewell, greeting, report,
@@ -40,7 +40,11 @@ impl World<'_> {
     pub(super) fn office_opens(&mut self, nth: usize) -> OfficeEnd {
         let office = &self.offices[nth];
         let serial = office.config.as_ref().map_or(0, |config| config.state().running().0);
-        let mut opened = greeting(&office.facts.borrow(), serial, office.clock.unix());
+        let mut facts = Facts::clone(&office.facts.borrow());
+        if self.has(Bug::OnlyTheNewestJournalOffered) {
+            facts.journals.drain(..facts.journals.len().saturating_sub(1));
+        }
+        let mut opened = greeting(&facts, serial, office.clock.unix());
         if let (Greeting::Opened { hello, .. }, true) =
             (&mut opened, self.has(Bug::CursorWithoutEpoch))
             && let (Some(cursor), Some(epoch)) = (&mut hello.cursor, self.hq.epoch())
@@ -81,7 +85,7 @@ impl World<'_> {
             let waiting = office_waiting(open);
             let Some((nth, end)) = self.end(conn) else { return };
             if end.busy {
-                return;
+                return self.hear_early(conn, nth);
             }
             let (waits, room) = (end.driver.states_waiting(), end.driver.has_room(waiting));
             if waits > STATES_WAITING {
@@ -98,6 +102,15 @@ impl World<'_> {
                     }
                 }
             }
+        }
+    }
+
+    /// A planted bug: states are folded while the positions are being agreed.
+    fn hear_early(&mut self, conn: u32, nth: usize) {
+        while self.has(Bug::StatesFoldedBeforeAgreeing)
+            && let Some(Message::States(states)) = self.next_of_bulk(conn, Way::Down)
+        {
+            self.store_news(conn, nth, states);
         }
     }
 
