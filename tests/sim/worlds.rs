@@ -20,7 +20,8 @@ const BUDGET: u64 = 200;
 const FAILED_ONCE: &str = include_str!("../seeds/sim.txt");
 
 fn world(seed: u64, bug: Option<Bug>) -> Outcome {
-    simulate(&DISTRICT, &Plan { seed, bug, trace: false })
+    let restores = bug.is_some_and(Bug::needs_restores);
+    simulate(&DISTRICT, &Plan { seed, restores, bug, ..Plan::default() })
 }
 
 fn told(outcome: &Outcome) -> String {
@@ -46,7 +47,7 @@ fn seeds_that_failed_once_hold_now() {
 
 #[test]
 fn whatever_breaks_nothing_answered_is_lost_and_all_come_level() {
-    let done = campaign(&DISTRICT, (1, SEEDS), THREADS);
+    let done = campaign(&DISTRICT, &Plan::default(), (1, SEEDS), THREADS);
     for (what, times) in &done.counted {
         println!("{what:<48} {times:>10}");
     }

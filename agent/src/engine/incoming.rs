@@ -1,5 +1,5 @@
-//! What comes from HQ: news and receipts. What contradicts our own journal is a fork: an
-//! alarm, and nothing of it is folded.
+//! What comes from HQ: news and receipts. What contradicts our own journal is a fork: nothing of it
+//! is folded, and the journal is born again behind what nothing contradicts.
 
 use wasl_protocol::codec;
 use wasl_protocol::entry::Cursor;
@@ -11,24 +11,32 @@ use wasl_protocol::wire::Ack;
 
 use super::EngineError;
 use super::item::Item;
+use super::rebirth::{ask_for, is_asked_for};
 use super::turn::Engine;
 use crate::journal::AppendError;
 
 impl Engine {
     /// Writes news to the inbox and folds it; false if it is not taken.
+    ///
+    /// # Errors
+    /// [`EngineError::Diverged`] if it contradicts our journal: the next start makes that good.
     pub(super) fn news(&mut self, news: &[SignedNews], upto: Cursor) -> Result<bool, EngineError> {
         let first = self.store.logs.inbox.next().seq.next();
         let mut items = Vec::with_capacity(news.len());
+        let mut parted: Option<Seq> = None;
         for (signed, seq) in news.iter().zip((first.0..).map(Seq)) {
             let Ok(news) = signed.trusted() else {
                 items.push(Item::Unreadable(seq));
                 continue;
             };
             if let Some(common) = self.store.contradicts(&news)? {
-                self.forked(common);
-                return Ok(false);
+                parted = Some(parted.map_or(common, |known| known.min(common)));
             }
             items.push(Item::of_news(seq, news));
+        }
+        if let Some(common) = parted {
+            self.parts(common)?;
+            return Ok(false);
         }
         if self.facts.fork.is_some() || !self.append_news(news, upto)? {
             return Ok(false);
@@ -81,6 +89,21 @@ impl Engine {
             self.forked(Seq(ack.stored.seq.0.saturating_sub(1)).min(end));
         }
         Ok(())
+    }
+
+    /// HQ's news contradict our newest journal behind `common`, though its copy of that does not: this
+    /// disk and HQ were both put back, and other offices know numbers that were given out twice.
+    /// The next start goes on in another journal; if it could not, this is an alarm.
+    fn parts(&mut self, common: Seq) -> Result<(), EngineError> {
+        self.forked(common);
+        self.commit()?;
+        let position = self.store.logs.journal.position(common)?;
+        let Some(common) = position.filter(|at| at.seq > Seq(0)) else { return Ok(()) };
+        if is_asked_for(&self.world, &self.mending.dir)? {
+            return Ok(());
+        }
+        ask_for(&self.world, &self.mending.dir, (self.store.logs.journal.id(), common))?;
+        Err(EngineError::Diverged(common.seq))
     }
 
     pub(super) fn forked(&mut self, common: Seq) {

@@ -43,6 +43,11 @@ pub(super) fn ask_for(
     written.map_err(|source| EngineError::Io { path, source })
 }
 
+/// Has it been asked that the newest journal be sealed? Then this start could not do it.
+pub(super) fn is_asked_for(world: &World, dir: &Path) -> Result<bool, EngineError> {
+    Ok(asked_for(world, dir)?.is_some())
+}
+
 /// Seals the newest journal, if that has been asked for, and goes on in a new one. Where that cannot
 /// be done all stays as it was, and the last entry that HQ has too is answered: an alarm.
 pub(super) fn reborn_if_asked(

@@ -140,11 +140,10 @@ impl Store {
         &mut self,
         state: &RecordState<Value>,
     ) -> Result<Option<Seq>, EngineError> {
-        let (ours, next) = (self.logs.journal.id(), self.logs.journal.next());
-        if state.seen.up_to(ours) > next.seq {
-            return Ok(Some(next.seq));
-        }
+        let (ours, end) = (self.logs.journal.id(), self.logs.journal.next().seq);
         let row = self.row(state.origin.id())?;
+        let mut parted = (state.seen.up_to(ours) > end).then_some(end);
+        let mut same = Seq(0);
         for (group, values) in &state.groups {
             for (dot, value) in values.iter().filter(|(dot, _)| dot.journal == ours) {
                 let known = row.as_ref().and_then(|r| r.state.groups.get(group)?.get(dot));
@@ -152,14 +151,32 @@ impl Store {
                     Some(place) => Some(place.tag),
                     None => self.tag(*dot)?,
                 };
-                // What lies in a hole contradicts nothing.
-                let hidden = tag.is_none() && dot.seq <= next.seq;
-                if tag != Some(value.tag) && !hidden {
-                    return Ok(Some(Seq(dot.seq.0.saturating_sub(1))));
+                if tag == Some(value.tag) {
+                    same = same.max(dot.seq);
+                } else if tag.is_some() || dot.seq > end {
+                    // What lies in a hole contradicts nothing.
+                    let before = Seq(dot.seq.0.saturating_sub(1)).min(end);
+                    parted = Some(parted.map_or(before, |known| known.min(before)));
                 }
             }
         }
-        Ok(None)
+        let Some(parted) = parted else { return Ok(None) };
+        Ok(Some(parted.min(self.before_unsure(row.as_ref(), same)?)))
+    }
+
+    /// The last entry of our newest journal before all edits of this record that come after `same`,
+    /// up to which the journal is known to be what HQ speaks of. Of those nobody can say whether they
+    /// are what HQ's vector counts: one that is not would pass for replaced.
+    fn before_unsure(&mut self, row: Option<&Row>, same: Seq) -> Result<Seq, EngineError> {
+        self.logs.journal.commit().map_err(EngineError::Poisoned)?;
+        let (journal, mut first) = (self.logs.journal.id(), self.logs.journal.head().seq.next());
+        let mut seq = row.map_or(Seq(0), |row| row.state.seen.up_to(journal));
+        while seq > same && seq < first {
+            let Some(own) = self.logs.own_edit(Dot { journal, seq })? else { break };
+            first = seq;
+            seq = own.context.up_to(journal);
+        }
+        Ok(Seq(first.0 - 1))
     }
 
     fn tag(&mut self, dot: Dot) -> Result<Option<wasl_protocol::id::Tag>, EngineError> {

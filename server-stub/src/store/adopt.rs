@@ -1,11 +1,15 @@
 //! What HQ signed in an earlier life and lost: offices give it back, byte for byte.
 
-use wasl_protocol::id::OfficeId;
+use std::collections::{BTreeMap, BTreeSet};
+
+use sqlx::SqliteConnection;
+use wasl_protocol::id::{Dot, OfficeId, Tag};
 use wasl_protocol::keys::VerifyKey;
 use wasl_protocol::news::{Says, SignedNews};
 use wasl_protocol::record::{RecordState, Value};
 
 use super::append::AppendError;
+use super::journals;
 use super::open::{Store, StoreError};
 
 impl Store {
@@ -26,11 +30,12 @@ impl Store {
         ids.sort_unstable();
         ids.dedup();
         let mut tx = self.write().await?;
+        let twice = given_out_twice(&mut tx, &states).await?;
         let mut fold = self.fold_over(&mut tx, &ids).await?;
         let mut pen = self.pen(&mut tx).await?;
         let mut adopted = 0;
         for (signed, state) in &states {
-            if fold.adopt(state, pen.journal()) {
+            if fold.adopt(state, pen.journal(), &twice) {
                 pen.adopted(signed);
                 adopted += 1;
             }
@@ -42,6 +47,25 @@ impl Store {
         tracing::warn!(%office, entries = adopted, "states that HQ had lost were given back");
         Ok(adopted)
     }
+}
+
+/// The dots in these states that stand for other entries here: HQ and the disk of an office were both
+/// put back, and that office has given them out again.
+async fn given_out_twice(
+    conn: &mut SqliteConnection,
+    states: &[(SignedNews, RecordState<Value>)],
+) -> Result<BTreeSet<Dot>, StoreError> {
+    let values = states.iter().flat_map(|(_, state)| state.groups.values().flatten());
+    let tags: BTreeMap<Dot, Tag> = values.map(|(dot, value)| (*dot, value.tag)).collect();
+    let mut twice = BTreeSet::new();
+    for (dot, tag) in tags {
+        let ours = journals::at(conn, dot.journal, dot.seq).await?;
+        if ours.is_some_and(|at| at.head.tag() != tag) {
+            tracing::error!(%dot, "a number of a journal was given out twice");
+            twice.insert(dot);
+        }
+    }
+    Ok(twice)
 }
 
 /// The states among them, each with the bytes that HQ signed.

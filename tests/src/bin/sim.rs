@@ -15,6 +15,9 @@ struct Args {
     /// The first seed.
     #[arg(long, default_value_t = 1)]
     first: u64,
+    /// Disks are put back to earlier images of themselves, and copied.
+    #[arg(long)]
+    restores: bool,
     /// On how many threads.
     #[arg(long, default_value_t = 2)]
     threads: u64,
@@ -29,11 +32,12 @@ const BLOCK: u64 = 500;
 fn main() -> ExitCode {
     let args = Args::parse();
     let district = District::new();
+    let plan = Plan { restores: args.restores, trace: args.trace, ..Plan::default() };
     if args.trace {
-        let outcome = simulate(&district, &Plan { seed: args.first, bug: None, trace: true });
+        let outcome = simulate(&district, &Plan { seed: args.first, ..plan });
         return if outcome.violations.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     }
-    let Campaign { worlds, counted, failed, took_s, .. } = in_blocks(&district, &args);
+    let Campaign { worlds, counted, failed, took_s, .. } = in_blocks(&district, &plan, &args);
     println!("{:<48} {:>12}", "what was done", "how often");
     for (what, times) in &counted {
         println!("{what:<48} {times:>12}");
@@ -51,12 +55,12 @@ fn main() -> ExitCode {
 
 /// The whole campaign, which may take an hour: block by block, with a line on stderr after each, up
 /// to the first block in which something did not hold.
-fn in_blocks(district: &District, args: &Args) -> Campaign {
+fn in_blocks(district: &District, plan: &Plan, args: &Args) -> Campaign {
     let end = args.first + args.seeds;
     let mut all = Campaign::default();
     while all.failed.is_empty() && args.first + all.worlds < end {
         let first = args.first + all.worlds;
-        all.add(campaign(district, (first, BLOCK.min(end - first)), args.threads));
+        all.add(campaign(district, plan, (first, BLOCK.min(end - first)), args.threads));
         eprintln!("{} worlds, {} with a violation", all.worlds, all.failed.len());
     }
     all

@@ -48,7 +48,12 @@ impl World<'_> {
     }
 
     fn enroll(&mut self) {
-        let Some(nth) = self.some_office() else { return };
+        if let Some(nth) = self.some_office() {
+            self.enroll_at(nth);
+        }
+    }
+
+    pub(super) fn enroll_at(&mut self, nth: usize) {
         let form = format!("{nth}-{}", self.oracle.opened.len() + 1);
         let id = self.offices[nth].id.clone();
         let record = RecordId::of(&id, &form.parse().expect("a form number"));
@@ -72,7 +77,7 @@ impl World<'_> {
         }
         if other {
             self.count("form number taken again");
-            let beside_hole = self.offices[office].woe.has_rotted();
+            let beside_hole = self.offices[office].woe.forgot();
             let uid = if beside_hole {
                 self.oracle.makes(Some(office), record, &ENROLLED, None)
             } else {
@@ -95,9 +100,9 @@ impl World<'_> {
     /// A workstation has its answer.
     pub(super) fn enrolled(&mut self, nth: usize, uid: u64, answer: Result<Enrolled, Refused>) {
         let was = self.oracle.made.get(&uid).and_then(|made| made.answered);
-        // What lies in a hole is not known to be there: its number may be given again, and then
-        // both stay.
-        let beside_hole = self.offices[nth].woe.has_rotted();
+        // What lies in a hole, or was on a lost disk, is not known to be there: its number may be
+        // given again, and then both stay.
+        let beside_hole = self.offices[nth].woe.forgot();
         match answer {
             Ok(enrolled) if uid == CLASH && beside_hole => {
                 self.oracle.refused_in.insert(enrolled.record);
@@ -114,14 +119,15 @@ impl World<'_> {
                 self.oracle.opened.retain(|opened| opened.record != enrolled.record);
             }
             Ok(enrolled) => {
-                let Some((_, now)) = enrolled.entry else {
-                    // Its entry lies in a hole, and HQ has said what the record is.
+                let Some((journal, at)) = enrolled.entry else {
+                    // Its entry lies in a hole or was on a lost disk, and HQ has said what the record is.
                     if !beside_hole {
                         let what = format!("office {nth} has {uid} without an entry");
                         self.violated("I1", what);
                     }
                     return;
                 };
+                let now = (Dot { journal, seq: at.seq }, at);
                 let again = was.filter(|was| *was != now);
                 if again.is_some() && beside_hole {
                     self.count("enrollment journalled twice, beside a hole");
@@ -129,27 +135,29 @@ impl World<'_> {
                 } else if let Some(was) = again {
                     self.violated(
                         "I1",
-                        format!("{uid} was answered at {}, and now at {}", was.seq, now.seq),
+                        format!("{uid} was answered at {}, and now at {}", was.1.seq, at.seq),
                     );
                 }
                 self.count("enrollment answered");
                 self.answered(nth, uid, now);
             }
             Err(Refused::Clash(_)) if uid == CLASH || was.is_none() || beside_hole => {}
-            Err(Refused::Damaged) if beside_hole => {
+            Err(Refused::Damaged) if self.offices[nth].woe.has_rotted() => {
                 self.count("enrollment not taken: its number lies in a hole");
             }
             Err(Refused::DiskFull | Refused::Poisoned) if self.offices[nth].ill => {
                 self.count("enrollment refused: not stored");
+            }
+            Err(Refused::Stopped) if self.offices[nth].woe.put_back => {
+                self.count("enrollment refused: the journal is to be born again");
             }
             Err(why) => self.violated("I13", format!("office {nth} refuses an enrollment: {why}")),
         }
     }
 
     /// An edit was answered: from now on it may never be missing.
-    fn answered(&mut self, nth: usize, uid: u64, at: Position) {
-        let journal = self.offices[nth].facts.borrow().journals.last().map(|(id, _)| *id);
-        let Some(journal) = journal else { return };
+    fn answered(&mut self, nth: usize, uid: u64, (dot, at): (Dot, Position)) {
+        let journal = dot.journal;
         self.log(format_args!("office {nth} answers edit {uid}: {}", at.seq));
         if self.oracle.learn(journal, at).is_some() && !self.offices[nth].woe.has_rotted() {
             self.violated(
@@ -157,9 +165,9 @@ impl World<'_> {
                 format!("office {nth} answers {}, and HQ has another entry there", at.seq),
             );
         }
-        self.oracle.dots.insert(Dot { journal, seq: at.seq }, uid);
+        self.oracle.dots.insert(dot, uid);
         if let Some(made) = self.oracle.made.get_mut(&uid) {
-            made.answered = Some(at);
+            (made.answered, made.here) = (Some((dot, at)), true);
         }
     }
 
@@ -186,7 +194,12 @@ impl World<'_> {
     }
 
     fn correct(&mut self) {
-        let Some(nth) = self.some_office() else { return };
+        if let Some(nth) = self.some_office() {
+            self.correct_at(nth);
+        }
+    }
+
+    pub(super) fn correct_at(&mut self, nth: usize) {
         if let Some(state) = self.some_record(nth) {
             self.correct_as_read(nth, state);
         }
@@ -208,7 +221,9 @@ impl World<'_> {
         match answer {
             Ok(at) => {
                 self.count("correction answered");
-                self.answered(nth, uid, at);
+                let journal = self.offices[nth].facts.borrow().journals.last().map(|(id, _)| *id);
+                let Some(journal) = journal else { return };
+                self.answered(nth, uid, (Dot { journal, seq: at.seq }, at));
             }
             Err(Refused::Stale(_)) => self.count("correction refused: written meanwhile"),
             Err(Refused::ReadOnly) => self.count("correction refused: a newer version wrote it"),
@@ -220,6 +235,9 @@ impl World<'_> {
                 self.count("correction refused: what was written waits for lost news");
             }
             Err(Refused::DiskFull | Refused::Poisoned) if self.offices[nth].ill => {}
+            Err(Refused::Stopped) if self.offices[nth].woe.put_back => {
+                self.count("correction refused: the journal is to be born again");
+            }
             Err(why) => self.violated("I13", format!("office {nth} refuses a correction: {why}")),
         }
     }
@@ -256,7 +274,7 @@ impl World<'_> {
             Some(record) => self.hq_reads(record),
             None => self.some_record_of_hqs(),
         };
-        let (Some(state), Some(store)) = (state, self.store()) else { return false };
+        let (Some(state), Some(store)) = (state, self.staff()) else { return false };
         let groups = self.some_groups(&HQS);
         let record = state.origin.id();
         let uid = self.oracle.makes(None, record, &groups, Some(&state));
@@ -276,7 +294,7 @@ impl World<'_> {
 
     /// HQ puts a record into another office's scope, or takes it out.
     fn hq_grants(&mut self) {
-        let (Some(state), Some(store)) = (self.some_record_of_hqs(), self.store()) else { return };
+        let (Some(state), Some(store)) = (self.some_record_of_hqs(), self.staff()) else { return };
         let granted = grants(&state);
         let (office, ends) = match granted.first() {
             Some(office) if self.dice.bool() => (office.clone(), true),
@@ -299,7 +317,7 @@ impl World<'_> {
 
     /// Staff decide about the first entry that HQ holds; says whether there was one.
     pub(super) fn hq_decides(&mut self) -> bool {
-        let Some(store) = self.store() else { return false };
+        let Some(store) = self.staff() else { return false };
         let Ok(held) = self.runtime.block_on(store.held(None, 1)) else { return false };
         let Some(held) = held.first() else { return false };
         let refuse = self.dice.bool();
@@ -334,7 +352,7 @@ impl World<'_> {
 
     /// The next edition is pushed to all offices at once.
     fn hq_pushes(&mut self) {
-        let Some(store) = self.store() else { return };
+        let Some(store) = self.staff() else { return };
         let serial = self.hq.editions.len() as u64 + 1;
         let signed = self.next_edition(serial, self.hq.editions.last());
         let plan = Plan { now: true, ..Plan::default() };

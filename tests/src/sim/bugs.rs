@@ -22,11 +22,19 @@ pub enum Bug {
     ReceiptNotVerified,
     /// An office says that it has HQ's news before they are durable.
     NewsAckedBeforeStored,
+    /// A journal that is born again has its edits' contexts as they were.
+    OriginalContexts,
+    /// A journal that is born again has an id that nobody can draw a second time.
+    RandomRebirthId,
+    /// An office tells HQ only of its newest journal.
+    OnlyTheNewestJournalOffered,
+    /// An office folds HQ's states before it knows that both have the same journal.
+    StatesFoldedBeforeAgreeing,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 13] = [
         Self::AckBeforeSync,
         Self::DotReuse,
         Self::LostWakeUp,
@@ -36,7 +44,22 @@ impl Bug {
         Self::AckBeforeCommit,
         Self::ReceiptNotVerified,
         Self::NewsAckedBeforeStored,
+        Self::OriginalContexts,
+        Self::RandomRebirthId,
+        Self::OnlyTheNewestJournalOffered,
+        Self::StatesFoldedBeforeAgreeing,
     ];
+
+    /// Does it show only where disks are put back?
+    pub fn needs_restores(self) -> bool {
+        matches!(
+            self,
+            Self::OriginalContexts
+                | Self::RandomRebirthId
+                | Self::OnlyTheNewestJournalOffered
+                | Self::StatesFoldedBeforeAgreeing
+        )
+    }
 
     /// The invariant that it breaks.
     pub fn breaks(self) -> &'static str {
@@ -44,7 +67,11 @@ impl Bug {
             Self::AckBeforeSync => "I1",
             Self::DotReuse => "I2",
             Self::AckBeforeCommit | Self::ReceiptNotVerified | Self::NewsAckedBeforeStored => "I3",
-            Self::LostWakeUp | Self::CursorWithoutEpoch => "I4",
+            Self::LostWakeUp
+            | Self::CursorWithoutEpoch
+            | Self::OnlyTheNewestJournalOffered
+            | Self::StatesFoldedBeforeAgreeing => "I4",
+            Self::OriginalContexts | Self::RandomRebirthId => "I5",
             Self::PoisonBlocksQueue => "I10",
             Self::FoldOrder => "I11",
         }

@@ -40,11 +40,16 @@ impl Campaign {
 /// How many failures are kept for a report.
 const KEPT: usize = 5;
 
-/// Lets the worlds of these seeds happen: the first one, and how many.
+/// Lets the worlds of these seeds happen, all after one plan: the first one, and how many.
 ///
 /// # Panics
 /// If a world does.
-pub fn campaign(district: &District, (first, seeds): (u64, u64), threads: u64) -> Campaign {
+pub fn campaign(
+    district: &District,
+    plan: &Plan,
+    (first, seeds): (u64, u64),
+    threads: u64,
+) -> Campaign {
     let began = clock::now();
     let threads = threads.max(1);
     let parts = thread::scope(|scope| {
@@ -52,6 +57,7 @@ pub fn campaign(district: &District, (first, seeds): (u64, u64), threads: u64) -
             scope.spawn(move || {
                 some(
                     district,
+                    plan,
                     (first..first + seeds).skip(nth).step_by(usize::try_from(threads).unwrap_or(1)),
                 )
             })
@@ -69,10 +75,10 @@ pub fn campaign(district: &District, (first, seeds): (u64, u64), threads: u64) -
     all
 }
 
-fn some(district: &District, seeds: impl Iterator<Item = u64>) -> Campaign {
+fn some(district: &District, plan: &Plan, seeds: impl Iterator<Item = u64>) -> Campaign {
     let mut some = Campaign::default();
     for seed in seeds {
-        let outcome = simulate(district, &Plan { seed, bug: None, trace: false });
+        let outcome = simulate(district, &Plan { seed, ..plan.clone() });
         some.worlds += 1;
         some.steps += outcome.steps;
         some.simulated_ms += outcome.simulated_ms;

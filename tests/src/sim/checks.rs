@@ -8,13 +8,14 @@ use tokio::sync::oneshot;
 use wasl_agent::engine::{self, Engine, Facts, Input};
 use wasl_agent::journal::Walk;
 use wasl_agent::seam;
-use wasl_protocol::id::{Head, Position, RecordId};
+use wasl_protocol::id::{Position, RecordId};
 use wasl_protocol::record::{RecordState, Value, grants};
 use wasl_protocol::units::Seq;
 use wasl_protocol::wire::Ack;
 
 use super::net::Conn;
 use super::oracle::{Made, uids, uids_in};
+use super::restores::Heads;
 use super::world::{Happens, World};
 
 /// By when both sides must be level once nothing breaks any more, in milliseconds.
@@ -25,7 +26,7 @@ const UNDECIDED_MS: u64 = 120_000;
 
 /// By when each connection that broke before the calm is known to be gone, and there is another: the
 /// longest silence, and twice the time of a new one. In milliseconds.
-const GONE_MS: u64 = 2 * super::net::IDLE_MS;
+pub(super) const GONE_MS: u64 = 2 * super::net::IDLE_MS;
 
 /// By when news must have come over a live session, in milliseconds: long before a heartbeat.
 const BELL_MS: u64 = 6_000;
@@ -34,7 +35,7 @@ const BELL_MS: u64 = 6_000;
 const ALL_BYTES: usize = 64 * 1024 * 1024;
 
 /// The states of the records that somebody shows.
-type Shown = BTreeMap<RecordId, RecordState<Value>>;
+pub(super) type Shown = BTreeMap<RecordId, RecordState<Value>>;
 
 impl World<'_> {
     /// I1, I2, I3: what an office has answered or acknowledged is there when it starts.
@@ -43,18 +44,20 @@ impl World<'_> {
             return;
         }
         let facts = self.offices[nth].facts.borrow().clone();
-        let Some((journal, _)) = facts.journals.last().copied() else { return };
         let Some(heads) = self.heads(nth) else { return };
-        for (seq, head) in &heads {
+        self.move_answers(nth, &heads);
+        for ((journal, seq), head) in &heads {
             let at = Position { seq: *seq, head: *head };
-            if self.oracle.learn(journal, at).is_some() {
+            if self.oracle.learn(*journal, at).is_some() {
                 self.violated("I2", format!("office {nth} has another entry at {seq} than before"));
             }
         }
         let missing: Vec<(u64, Position)> = self
             .oracle
             .answered_at(nth)
-            .filter(|(_, _, at)| heads.get(&at.seq) != Some(&at.head))
+            .filter(|(uid, dot, at)| {
+                self.oracle.made[uid].here && heads.get(&(dot.journal, dot.seq)) != Some(&at.head)
+            })
             .map(|(uid, _, at)| (uid, at))
             .collect();
         for (uid, at) in missing {
@@ -64,27 +67,32 @@ impl World<'_> {
             );
         }
         if let Some(told) = self.offices[nth].told
-            && facts.cursor.is_none_or(|c| c.epoch != told.epoch || c.feed < told.feed)
+            && !facts.cursor.is_some_and(|has| self.oracle.is_behind(told, has))
         {
-            self.violated("I3", format!("office {nth} acknowledged news that it has no more"));
+            let has = facts.cursor;
+            let what = format!("office {nth} acknowledged {told:?} of HQ's news, and has {has:?}");
+            self.violated("I3", what);
         }
     }
 
-    /// The head after each entry of an office's journal.
-    fn heads(&mut self, nth: usize) -> Option<BTreeMap<Seq, Head>> {
-        let (journal, _) = self.offices[nth].facts.borrow().journals.last().copied()?;
-        let mut after = Position::start(journal);
-        let mut heads = BTreeMap::new();
-        loop {
-            let (answer, mut waits) = oneshot::channel();
-            let input = Input::Read { journal, after, max_bytes: ALL_BYTES, answer };
-            self.offices[nth].engine.as_mut()?.turn(vec![input]).ok()?;
-            // Segment by segment: one answer does not reach into the next.
-            let Some(run) = waits.try_recv().ok()? else { return Some(heads) };
-            let steps = Walk::new(&run.frames, 0, after);
-            heads.extend(steps.map(|step| (step.after.seq, step.after.head)));
-            after = run.last;
+    /// The head after each entry of an office's journals.
+    pub(super) fn heads(&mut self, nth: usize) -> Option<Heads> {
+        let journals = self.offices[nth].facts.borrow().journals.clone();
+        let mut heads = Heads::new();
+        for (journal, _) in journals {
+            let mut after = Position::start(journal);
+            loop {
+                let (answer, mut waits) = oneshot::channel();
+                let input = Input::Read { journal, after, max_bytes: ALL_BYTES, answer };
+                self.offices[nth].engine.as_mut()?.turn(vec![input]).ok()?;
+                // Segment by segment: one answer does not reach into the next.
+                let Some(run) = waits.try_recv().ok()? else { break };
+                let steps = Walk::new(&run.frames, 0, after);
+                heads.extend(steps.map(|step| ((journal, step.after.seq), step.after.head)));
+                after = run.last;
+            }
         }
+        Some(heads)
     }
 
     /// I3: an office believes to be at HQ only what HQ has acknowledged. I2: no fork.
@@ -94,7 +102,7 @@ impl World<'_> {
         if facts.stored.is_some_and(|at| at.seq > acked) {
             self.violated("I3", format!("office {nth} believes a receipt that HQ never gave"));
         }
-        if facts.fork.is_some() {
+        if facts.fork.is_some() && !self.offices[nth].woe.put_back {
             self.saw_fork(nth);
         }
     }
@@ -119,10 +127,7 @@ impl World<'_> {
             office.woe.rotten()
                 && office.facts.borrow().journals.iter().any(|(id, _)| *id == ack.journal)
         });
-        if ack.stored.seq.0 > 0
-            && self.oracle.learn(ack.journal, ack.stored).is_some()
-            && !of_rotten
-        {
+        if ack.stored.seq.0 > 0 && self.oracle.took(ack.journal, ack.stored) && !of_rotten {
             self.violated(
                 "I2",
                 format!("HQ has another entry at {} than its office", ack.stored.seq),
@@ -135,7 +140,7 @@ impl World<'_> {
         let Some(store) = self.store() else { return };
         let Ok(offices) = self.runtime.block_on(store.offices()) else { return };
         let has: BTreeMap<_, _> = offices.into_iter().flat_map(|office| office.journals).collect();
-        for (journal, acked) in self.oracle.acked.clone() {
+        for (journal, acked) in self.oracle.kept.clone() {
             if has.get(&journal).is_none_or(|at| at.seq < acked.seq) {
                 self.violated("I3", format!("HQ acknowledged entry {}: it is gone", acked.seq));
             }
@@ -145,8 +150,10 @@ impl World<'_> {
     /// Have both sides come level? Then the bell is rung; if not in time, that is a violation.
     pub(super) fn look(&mut self) {
         let calm_ms = self.time.now_ms() - self.dials.faults_ms;
-        for record in std::mem::take(&mut self.oracle.unread) {
-            self.hq_edits(Some(record));
+        if self.staff().is_some() {
+            for record in std::mem::take(&mut self.oracle.unread) {
+                self.hq_edits(Some(record));
+            }
         }
         if calm_ms < GONE_MS {
             return self.look_again();
@@ -225,7 +232,7 @@ impl World<'_> {
         behind
     }
 
-    fn shown_at_hq(&self) -> Shown {
+    pub(super) fn shown_at_hq(&self) -> Shown {
         let records: BTreeSet<RecordId> = self.oracle.opened.iter().map(|o| o.record).collect();
         records.into_iter().filter_map(|id| Some((id, self.hq_reads(id)?))).collect()
     }
@@ -327,11 +334,7 @@ impl World<'_> {
         if !office.counts() || office.engine.is_none() {
             return;
         }
-        let disk = Arc::new(office.disk.copy());
-        let world = seam::World { disk, ..office.world.clone() };
-        let identity = &self.district.members[nth].identity;
-        let folded = engine::open_in_memory(&world, identity, &self.hq_key, &mut |_| {});
-        let Ok(mut folded) = folded else {
+        let Some(mut folded) = self.folded(nth) else {
             return self.violated("I11", format!("the logs of office {nth} cannot be folded"));
         };
         let Some(live) = &mut self.offices[nth].engine else { return };
@@ -341,8 +344,19 @@ impl World<'_> {
     }
 }
 
+impl World<'_> {
+    /// An engine that folds a copy of what lies on an office's disk.
+    pub(super) fn folded(&self, nth: usize) -> Option<Engine> {
+        let office = &self.offices[nth];
+        let disk = Arc::new(office.disk.copy());
+        let world = seam::World { disk, ..office.world.clone() };
+        let identity = &self.district.members[nth].identity;
+        engine::open_in_memory(&world, identity, &self.hq_key, &mut |_| {}).ok()
+    }
+}
+
 /// What an engine shows.
-fn shown(engine: &mut Engine) -> Shown {
+pub(super) fn shown(engine: &mut Engine) -> Shown {
     let (answer, mut waits) = oneshot::channel();
     let listed = engine.turn(vec![Input::List { skip: 0, limit: 10_000, answer }]);
     let Ok((listed, _)) = listed.map_err(drop).and_then(|_| waits.try_recv().map_err(drop)) else {

@@ -28,6 +28,7 @@ use super::bugs::Bug;
 use super::district::District;
 use super::machine::{Dice, SimClock, Time};
 use super::net::{Way, Whose, hq_waiting};
+use super::rollbacks::{ENDINGS, Image};
 use super::world::{Happens, World};
 
 /// How many requests to the store may wait: what the driver promises, and what one message adds.
@@ -35,7 +36,7 @@ const WORK_WAITING: usize = 40;
 
 /// Headquarters.
 pub(super) struct Hq {
-    database: PathBuf,
+    pub(super) database: PathBuf,
     pub(super) clock: SimClock,
     config: seam::World,
     /// None: HQ is down.
@@ -45,6 +46,11 @@ pub(super) struct Hq {
     /// Work that a planted bug has acknowledged and not done yet.
     owed: Vec<(Whose, Work)>,
     pub(super) editions: Vec<SignedEdition>,
+    /// What its database may be put back to.
+    pub(super) image: Option<Image>,
+    /// The life of a database that was put back with the file beside it: as long as it is in that
+    /// life, it may not know, and staff wait.
+    pub(super) unaware: Option<EpochId>,
 }
 
 /// HQ's end of a connection.
@@ -86,6 +92,8 @@ impl Hq {
             standing: None,
             owed: Vec::new(),
             editions: Vec::new(),
+            image: None,
+            unaware: None,
         };
         hq.open(district, runtime);
         hq
@@ -104,11 +112,16 @@ impl Hq {
         if let Some(store) = self.store.take() {
             runtime.block_on(store.close());
         }
-        for ending in ["", "-wal", "-shm", ".beside"] {
-            let mut path = self.database.clone().into_os_string();
-            path.push(ending);
-            let _ = std::fs::remove_file(path); // the other two may not be there
+        for ending in ENDINGS {
+            let _ = std::fs::remove_file(self.file(ending)); // most may not be there
         }
+    }
+
+    /// A file of its database, by how its name ends.
+    pub(super) fn file(&self, ending: &str) -> PathBuf {
+        let mut path = self.database.clone().into_os_string();
+        path.push(ending);
+        path.into()
     }
 
     /// The life of its database.
@@ -336,6 +349,7 @@ impl World<'_> {
 
     /// Sessions whose office has news are woken.
     pub(super) fn spread_news(&mut self) {
+        self.note_life();
         let Some([feeds, configs]) = &mut self.hq.news else { return };
         let (feeds, configs) = (drain(feeds), drain(configs));
         for news in self.hq.standing.as_mut().map(drain).unwrap_or_default() {
@@ -398,7 +412,18 @@ impl World<'_> {
             self.hq.open(self.district, &self.runtime);
             self.want_audits();
             self.log(format_args!("HQ starts"));
+            self.note_life();
             self.check_hq_start();
+            self.survey();
+        }
+    }
+
+    /// HQ's database may live another life by now.
+    fn note_life(&mut self) {
+        if let Some(epoch) = self.hq.epoch()
+            && !self.oracle.lives.contains(&epoch)
+        {
+            self.oracle.lives.push(epoch);
         }
     }
 

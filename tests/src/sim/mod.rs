@@ -13,12 +13,17 @@ mod disk; // a disk with two images
 mod district; // fourteen offices that have joined
 mod world; // what happens next
 mod net; // links that lose, delay, cut
+mod woe; // what has befallen an office
 mod office; // one office: engine, driver, and who waits for them
 mod session; // the office's end of a session
 mod editions; // the office's config
 mod hq; // headquarters: store and drivers
 mod acts; // what people do
 mod strikes; // what breaks
+mod restores; // offices' disks that are put back
+mod miscarriages; // journals that a planted bug has born wrong
+mod rollbacks; // HQ's database put back
+mod survivors; // what is still somewhere after that
 mod oracle; // what people were answered
 mod checks; // what must hold
 mod campaign; // many worlds
@@ -34,6 +39,8 @@ pub use district::District;
 pub struct Plan {
     /// Decides everything.
     pub seed: u64,
+    /// Are disks put back to earlier images of themselves?
+    pub restores: bool,
     /// What is planted.
     pub bug: Option<Bug>,
     /// Is the trace to be printed, line by line, on stderr?

@@ -158,6 +158,12 @@ impl World<'_> {
         Ok(None)
     }
 
+    /// The next message of the stream of entries or states that has arrived, ahead of its turn.
+    pub(super) fn next_of_bulk(&mut self, conn: u32, way: Way) -> Option<Message> {
+        let flow = &mut self.conns.get_mut(&conn)?.flows[way as usize][Lane::Bulk as usize];
+        flow.assembler.next_message().ok().flatten()
+    }
+
     /// An end closes: the other one learns it, unless its link is cut.
     pub(super) fn close(&mut self, conn: u32, from: Way, bye: Bye) {
         let Some(open) = self.conns.get_mut(&conn) else { return };

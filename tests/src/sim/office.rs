@@ -6,7 +6,9 @@ use std::sync::Arc;
 use fastrand::Rng;
 use tokio::sync::oneshot;
 use tokio::sync::watch;
-use wasl_agent::engine::{self, Engine, Enrolled, Facts, Input, Notice, Refused, Run, Signed};
+use wasl_agent::engine::{
+    self, Digests, Engine, Enrolled, Facts, Input, Notice, Refused, Run, Signed,
+};
 use wasl_agent::intake::Door;
 use wasl_agent::journal;
 use wasl_agent::link::Pace;
@@ -24,7 +26,9 @@ use super::disk::SimDisk;
 use super::district::District;
 use super::machine::{Dice, SimClock, Time};
 use super::net::{PACE, Way};
+use super::restores::Image;
 use super::session::Asked;
+use super::woe::Woe;
 use super::world::{Happens, World};
 
 /// One office.
@@ -58,6 +62,8 @@ pub(super) struct Office {
     pub(super) told: Option<Cursor>,
     /// What it was given of HQ's, in order: for a planted bug.
     pub(super) given: Vec<(Vec<SignedNews>, Cursor)>,
+    /// What its disk may be put back to.
+    pub(super) image: Option<Image>,
 }
 
 /// What is due at an office.
@@ -67,43 +73,6 @@ pub(super) struct Waits {
     /// A step of an edition is being journalled: the config's way waits.
     pub(super) config: bool,
 }
-
-/// Why an office takes part no more.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Woe {
-    pub(super) rot: Rot,
-    /// It said that something is wrong with its logs.
-    pub(super) alarmed: bool,
-    pub(super) revoked: bool,
-}
-
-/// Have bytes of its journal rotted? It has to say so.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Rot {
-    #[default]
-    None,
-    /// They have, and it has not said so yet.
-    Unsaid,
-    /// It said that there is a hole, and goes on: HQ may have what was there.
-    Holed,
-    /// HQ had it.
-    Filled,
-}
-
-impl Woe {
-    /// Is something lacking in its journal, said or not?
-    pub(super) fn rotten(self) -> bool {
-        matches!(self.rot, Rot::Unsaid | Rot::Holed)
-    }
-
-    /// Was there ever a hole? What people were answered then may stand twice.
-    pub(super) fn has_rotted(self) -> bool {
-        self.rot != Rot::None
-    }
-}
-
-/// A page of records, each with its digest.
-type Digests = (Vec<(RecordId, u64)>, Option<u64>);
 
 /// Who waits for what of a turn.
 #[derive(Debug)]
@@ -166,6 +135,7 @@ impl Office {
             ill: false,
             told: None,
             given: Vec::new(),
+            image: None,
         }
     }
 
@@ -188,13 +158,22 @@ impl World<'_> {
             let inbox = engine::inboxes(identity.dir());
             office.disk.graft(&self.district.members[nth].disk, &inbox);
         }
-        let mut torn = 0;
-        let opened = engine::open_in_memory(&office.world, identity, &self.hq_key, &mut |said| {
-            torn += usize::from(matches!(said, Notice::Torn(_)));
-        });
+        let (mut torn, mut born) = (0, None);
+        let mut opened =
+            engine::open_in_memory(&office.world, identity, &self.hq_key, &mut |said| match said {
+                Notice::Torn(_) => torn += 1,
+                Notice::Reborn { journal, .. } => born = Some(journal),
+                _ => {}
+            });
+        if let Some(journal) = born {
+            self.born_again(nth);
+            if self.has(Bug::OriginalContexts) || self.has(Bug::RandomRebirthId) {
+                opened = self.born_wrong(nth, journal);
+            }
+        }
         match opened {
             Ok(engine) => self.started(nth, engine, torn),
-            Err(_) if office.disk.is_dead() => {
+            Err(_) if self.offices[nth].disk.is_dead() => {
                 self.count("crash while starting");
                 self.crashed(nth);
             }
@@ -318,6 +297,16 @@ impl World<'_> {
         engine.reopen();
         if office.disk.is_dead() {
             return self.crashed(nth);
+        }
+        if let Err(why) = &done
+            && self.ended_parted(nth, why)
+        {
+            for wanted in wanted {
+                self.answer(nth, wanted, early);
+            }
+            // All of its scope is sent to it again.
+            self.offices[nth].told = None;
+            return self.stopped(nth);
         }
         if done.is_err() {
             self.count("process ended: its disk failed");

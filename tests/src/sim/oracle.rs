@@ -3,7 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use wasl_protocol::id::{Dot, Head, JournalId, Position, RecordId};
+use wasl_protocol::entry::Cursor;
+use wasl_protocol::id::{Dot, EpochId, Head, JournalId, Position, RecordId};
 use wasl_protocol::record::{RecordState, Value};
 use wasl_protocol::units::Seq;
 use wasl_protocol::wire::Ack;
@@ -18,7 +19,9 @@ pub(super) struct Made {
     /// The edits that its author had seen, and all that their authors had.
     pub(super) saw: BTreeSet<u64>,
     /// Was its author answered?
-    pub(super) answered: Option<Position>,
+    pub(super) answered: Option<(Dot, Position)>,
+    /// Does the disk of its office still hold what was answered?
+    pub(super) here: bool,
     /// Has it been seen in some state?
     pub(super) seen: bool,
     /// Has HQ's staff refused it?
@@ -43,8 +46,14 @@ pub(super) struct Oracle {
     pub(super) opened: Vec<Opened>,
     /// The head after each entry, wherever it was learnt first.
     pub(super) heads: BTreeMap<(JournalId, Seq), Head>,
+    /// The same of what HQ has acknowledged.
+    pub(super) taken: BTreeMap<(JournalId, Seq), Head>,
+    /// Journals of a disk that was put back: there, and only there, HQ may have other entries.
+    pub(super) parted: BTreeSet<JournalId>,
     /// How far HQ has acknowledged each journal.
     pub(super) acked: BTreeMap<JournalId, Position>,
+    /// The same, but for what it lost when its database was put back.
+    pub(super) kept: BTreeMap<JournalId, Position>,
     /// The edit behind each dot that was answered.
     pub(super) dots: BTreeMap<Dot, u64>,
     /// Records of which HQ said what offices cannot read.
@@ -53,6 +62,8 @@ pub(super) struct Oracle {
     pub(super) refused_in: BTreeSet<RecordId>,
     /// Enrollments that were journalled a second time, since the first lay in a hole.
     pub(super) doubled: BTreeSet<u64>,
+    /// The lives of HQ's database, in their order.
+    pub(super) lives: Vec<EpochId>,
     next_uid: u64,
 }
 
@@ -60,6 +71,12 @@ impl Oracle {
     pub(super) fn next_uid(&mut self) -> u64 {
         self.next_uid += 1;
         self.next_uid
+    }
+
+    /// Is one cursor the other, or before it?
+    pub(super) fn is_behind(&self, before: Cursor, cursor: Cursor) -> bool {
+        let life = |cursor: Cursor| self.lives.iter().position(|epoch| *epoch == cursor.epoch);
+        (life(before), before.feed) <= (life(cursor), cursor.feed)
     }
 
     /// Somebody makes an edit of a record that he has read as this.
@@ -80,8 +97,16 @@ impl Oracle {
             }
         }
         let groups = groups.iter().map(|group| (*group).to_owned()).collect();
-        let made =
-            Made { office, record, groups, saw, answered: None, seen: false, refused: false };
+        let made = Made {
+            office,
+            record,
+            groups,
+            saw,
+            answered: None,
+            here: true,
+            seen: false,
+            refused: false,
+        };
         self.made.insert(uid, made);
         uid
     }
@@ -92,20 +117,27 @@ impl Oracle {
         (known != at.head).then_some(known)
     }
 
+    /// HQ has acknowledged this entry; says whether that is at odds with what it, or its office,
+    /// had there before.
+    pub(super) fn took(&mut self, journal: JournalId, at: Position) -> bool {
+        let taken = *self.taken.entry((journal, at.seq)).or_insert(at.head) != at.head;
+        taken || (!self.parted.contains(&journal) && self.learn(journal, at).is_some())
+    }
+
     pub(super) fn acked(&mut self, ack: &Ack) {
-        let newest = self.acked.entry(ack.journal).or_insert(ack.stored);
-        if ack.stored.seq > newest.seq {
-            *newest = ack.stored;
+        for positions in [&mut self.acked, &mut self.kept] {
+            let newest = positions.entry(ack.journal).or_insert(ack.stored);
+            if ack.stored.seq > newest.seq {
+                *newest = ack.stored;
+            }
         }
     }
 
     /// All answered edits of an office.
-    pub(super) fn answered_at(
-        &self,
-        office: usize,
-    ) -> impl Iterator<Item = (u64, &Made, Position)> {
+    pub(super) fn answered_at(&self, office: usize) -> impl Iterator<Item = (u64, Dot, Position)> {
         self.made.iter().filter_map(move |(uid, made)| {
-            (made.office == Some(office)).then_some((*uid, made, made.answered?))
+            let (dot, at) = made.answered.filter(|_| made.office == Some(office))?;
+            Some((*uid, dot, at))
         })
     }
 }

@@ -1,7 +1,7 @@
 //! The office's end of a session: the real driver, and what it wants done.
 
 use tokio::sync::oneshot;
-use wasl_agent::engine::{Input, Run, Signed};
+use wasl_agent::engine::{Facts, Input, Run, Signed};
 use wasl_agent::link::Failure;
 use wasl_agent::link::driver::{
     Driver, Effect, Event, Next, Rates, Terms, check_news, farewell, greeting, report,
@@ -48,7 +48,11 @@ impl World<'_> {
     pub(super) fn office_opens(&mut self, nth: usize) -> OfficeEnd {
         let office = &self.offices[nth];
         let serial = office.config.as_ref().map_or(0, |config| config.state().running().0);
-        let mut opened = greeting(&office.facts.borrow(), serial, office.clock.unix());
+        let mut facts = Facts::clone(&office.facts.borrow());
+        if self.has(Bug::OnlyTheNewestJournalOffered) {
+            facts.journals.drain(..facts.journals.len().saturating_sub(1));
+        }
+        let mut opened = greeting(&facts, serial, office.clock.unix());
         if let (Greeting::Opened { hello, .. }, true) =
             (&mut opened, self.has(Bug::CursorWithoutEpoch))
             && let (Some(cursor), Some(epoch)) = (&mut hello.cursor, self.hq.epoch())
@@ -89,7 +93,7 @@ impl World<'_> {
             let waiting = office_waiting(open);
             let Some((nth, end)) = self.end(conn) else { return };
             if end.busy {
-                return;
+                return self.hear_early(conn, nth);
             }
             let (waits, room) = (end.driver.states_waiting(), end.driver.has_room(waiting));
             if waits > STATES_WAITING {
@@ -106,6 +110,15 @@ impl World<'_> {
                     }
                 }
             }
+        }
+    }
+
+    /// A planted bug: states are folded while the positions are being agreed.
+    fn hear_early(&mut self, conn: u32, nth: usize) {
+        while self.has(Bug::StatesFoldedBeforeAgreeing)
+            && let Some(Message::States(states)) = self.next_of_bulk(conn, Way::Down)
+        {
+            self.store_news(conn, nth, states);
         }
     }
 
@@ -213,7 +226,9 @@ impl World<'_> {
             Effect::Sum(audit) => self.digests_for(conn, nth, Asked::Sums(audit)),
             Effect::List(differing) => self.digests_for(conn, nth, Asked::List(differing)),
             Effect::Diverged { common } => {
-                self.saw_fork(nth);
+                if !self.offices[nth].woe.put_back {
+                    self.saw_fork(nth);
+                }
                 self.ask(nth, Input::Diverged { common }, Wanted::Nothing);
             }
             Effect::Forked { common, .. } => self.forked(nth, common),
@@ -273,6 +288,8 @@ impl World<'_> {
     /// The engine has the news on disk, or does not take them.
     pub(super) fn news_stored(&mut self, nth: usize, conn: u32, upto: Cursor, taken: bool) {
         if !taken {
+            let fork = self.offices[nth].facts.borrow().fork;
+            self.log(format_args!("office {nth} does not take news; its fork: {fork:?}"));
             let why = Failure::Engine(wasl_agent::engine::Refused::Stopped);
             return self.office_ends(conn, &why, true);
         }
@@ -362,7 +379,7 @@ impl World<'_> {
             office.pace.reset();
         }
         let fork = why.hqs_fork(&office.facts.borrow());
-        if why.code() == "fork" {
+        if why.code() == "fork" && !office.woe.put_back {
             self.saw_fork(nth);
         }
         if let Some(common) = fork {

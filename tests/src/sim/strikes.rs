@@ -6,7 +6,7 @@ use wasl_protocol::wire::ByeCode;
 use super::bugs::Bug;
 use super::disk::Trap;
 use super::net::{IDLE_MS, Way};
-use super::office::Rot;
+use super::woe::Rot;
 use super::world::{Happens, World};
 
 /// Ten years, in milliseconds.
@@ -88,7 +88,7 @@ impl World<'_> {
         }
     }
 
-    fn cut_off(&mut self, nth: usize, way: Way, for_ms: u64) {
+    pub(super) fn cut_off(&mut self, nth: usize, way: Way, for_ms: u64) {
         self.log(format_args!("nothing goes {way:?} at office {nth} for {for_ms} ms"));
         self.block(nth, way, for_ms);
         if for_ms >= IDLE_MS {
@@ -124,7 +124,7 @@ impl World<'_> {
     /// A bit of a log flips; the office is killed. When it starts it has to say so of its journal,
     /// and have the inbox sent again.
     fn rot(&mut self, nth: usize) {
-        if self.offices[nth].engine.is_none() {
+        if self.offices[nth].engine.is_none() || self.offices[nth].woe.put_back {
             return;
         }
         let dir = self.district.members[nth].identity.dir();
@@ -143,6 +143,7 @@ impl World<'_> {
         self.count(if inbox { "bit rot in an inbox" } else { "bit rot in a journal" });
         self.log(format_args!("a bit flips in {}", logs.display()));
         self.crashed(nth);
+        self.survey();
     }
 
     fn revoke(&mut self, nth: usize) {
@@ -152,6 +153,7 @@ impl World<'_> {
             self.count("office revoked");
             self.log(format_args!("office {nth} is revoked"));
             self.offices[nth].woe.revoked = true;
+            self.survey();
             if let Some(conn) = self.live_at_hq(nth) {
                 self.hq_ends(conn, wasl_protocol::wire::Bye::now(ByeCode::Revoked), true);
             }

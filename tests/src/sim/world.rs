@@ -24,6 +24,16 @@ pub(super) enum Happens {
     Act,
     /// Something breaks.
     Strike,
+    /// Somebody copies an office's disk.
+    Imaged { office: usize },
+    /// An office's disk is put back to the copy.
+    PutBack { office: usize },
+    /// Somebody copies HQ's database.
+    HqImaged,
+    /// HQ's database is put back to the copy; with the file beside it?
+    HqPutBack { beside: bool },
+    /// Somebody does something at this office.
+    Busy { office: usize },
     /// From here on nothing breaks any more.
     Calm,
     /// Have both sides come level?
@@ -135,6 +145,8 @@ impl<'a> World<'a> {
             let at = self.dice.u64(..self.dials.faults_ms);
             self.at(at, Happens::Strike);
         }
+        self.plan_restores();
+        self.plan_rollbacks();
         self.at(self.dials.faults_ms, Happens::Calm);
     }
 
@@ -175,6 +187,11 @@ impl<'a> World<'a> {
         match happens {
             Happens::Act => self.act(),
             Happens::Strike => self.strike(),
+            Happens::Imaged { office } => self.take_image(office),
+            Happens::PutBack { office } => self.put_back(office),
+            Happens::HqImaged => self.take_hq_image(),
+            Happens::HqPutBack { beside } => self.put_back_hq(beside),
+            Happens::Busy { office } => self.busy(office),
             Happens::Calm => self.calm_down(),
             Happens::Look => self.look(),
             Happens::BellHeard => self.bell_heard(),

@@ -228,16 +228,6 @@ fn what_hq_holds_and_refuses_of_ours_is_told_until_it_is_released() {
 }
 
 #[test]
-fn a_fate_of_an_entry_that_we_never_wrote_is_a_fork_and_is_not_taken() {
-    let place = Place::new();
-    let mut engine = place.open();
-    enroll_all(&mut engine, [1]);
-    let beyond = fate(&place, our_dot(&engine, 3), refused());
-    assert!(!store_news(&mut engine, vec![beyond], 1));
-    assert_eq!((engine.facts.fork, held(&mut engine)), (Some(Seq(2)), vec![]));
-}
-
-#[test]
 fn a_history_tells_our_edits_and_what_hq_told_of_others_in_the_order_of_their_time() {
     let place = Place::new();
     let mut engine = place.open();

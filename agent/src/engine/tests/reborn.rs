@@ -2,9 +2,11 @@
 
 use std::fs;
 
-use wasl_protocol::id::{Dot, JournalId, Position};
+use wasl_protocol::entry::Cursor;
+use wasl_protocol::id::{Dot, EpochId, JournalId, Position};
+use wasl_protocol::news::{Fate, Says, SignedNews, What};
 use wasl_protocol::record::{RecordState, Value};
-use wasl_protocol::units::{FeedNo, Seq};
+use wasl_protocol::units::{FeedNo, Seq, UnixMs};
 use wasl_protocol::wire::Standing;
 
 use super::place::*;
@@ -160,4 +162,88 @@ fn a_position_that_was_never_ours_changes_nothing_and_is_an_alarm() {
     let mut engine = place.open();
     assert_eq!((engine.facts.journals.len(), engine.facts.fork), (1, Some(Seq(1))));
     assert_eq!(everything(&mut engine), all);
+}
+
+fn our_dot(engine: &Engine, seq: u64) -> Dot {
+    Dot { journal: engine.store.logs.journal.id(), seq: Seq(seq) }
+}
+
+/// HQ says this, which cannot be if the journal is what it was: nothing of it is taken, and the
+/// journal is born again behind `common`.
+fn contradicted(place: &Place, mut engine: Engine, news: Vec<SignedNews>, common: u64) -> Engine {
+    let inbox = engine.store.logs.inbox.head();
+    let (answer, waits) = tokio::sync::oneshot::channel();
+    let upto = Cursor { epoch: EpochId(1), feed: FeedNo(9) };
+    let ended = engine.turn(vec![Input::News { news, upto, answer }]);
+    assert!(matches!(ended, Err(EngineError::Diverged(Seq(at))) if at == common), "{ended:?}");
+    assert!(waits.blocking_recv().is_err(), "it is not said to be stored");
+    assert_eq!(engine.store.logs.inbox.head(), inbox);
+    drop(engine);
+    let (engine, notices) = place.try_open().unwrap();
+    let Notice::Reborn { common: told, .. } = notices[0] else { panic!("{notices:?}") };
+    assert_eq!((told, engine.facts.fork), (Seq(common), None));
+    engine
+}
+
+#[test]
+fn a_state_that_knows_more_of_our_journal_than_we_gives_birth_to_another_one() {
+    let place = Place::new();
+    let mut engine = place.open();
+    enroll_all(&mut engine, 1..=2);
+    let state = hq_state(&place, None, "5", ("contact", our_dot(&engine, 9), "{}"));
+    let mut engine = contradicted(&place, engine, vec![state.clone()], 3);
+    post(&mut engine, "3", "آيات").expect("enrolling goes on");
+    assert!(store_news(&mut engine, vec![state], 1), "of the old journal it may say so");
+    assert!(found(&mut engine, "5").is_some());
+}
+
+#[test]
+fn an_edit_of_ours_and_another_one_under_its_dot_both_stand() {
+    let place = Place::new();
+    let mut engine = place.open();
+    enroll_all(&mut engine, 1..=2);
+    let read = found(&mut engine, "1").unwrap().state;
+    let ours = correct(&mut engine, "1", "9");
+    let dot = our_dot(&engine, ours.seq.0);
+    let theirs = || hq_state(&place, Some(read.clone()), "1", ("contact", dot, r#"{"phone":"8"}"#));
+    let later = || {
+        let beyond = our_dot(&engine, ours.seq.0 + 5);
+        hq_state(&place, None, "5", ("contact", beyond, "{}"))
+    };
+    let news = vec![later(), theirs()];
+    let again = theirs();
+    // Born again behind the first number that was given out twice.
+    let mut engine = contradicted(&place, engine, news, ours.seq.0 - 1);
+    assert!(store_news(&mut engine, vec![again], 1));
+    let state = found(&mut engine, "1").unwrap().state;
+    let contact = &state.groups[&"contact".parse().unwrap()];
+    let mut phones: Vec<String> =
+        contact.values().map(|value| value.json.as_str().to_owned()).collect();
+    phones.sort();
+    assert_eq!(phones, [r#"{"phone":"8"}"#, r#"{"phone":"9"}"#]);
+    assert_eq!(engine.facts.conflicts, 1);
+}
+
+#[test]
+fn a_fate_of_an_entry_that_we_never_wrote_gives_birth_to_another_journal() {
+    let place = Place::new();
+    let mut engine = place.open();
+    enroll_all(&mut engine, [1]);
+    let fate = Fate { dot: our_dot(&engine, 3), at: UnixMs(1), what: What::Released };
+    let news = news(&place, None, Says::Fate(fate));
+    contradicted(&place, engine, vec![news], 2);
+}
+
+#[test]
+fn a_journal_that_could_not_be_born_again_is_an_alarm_and_its_office_goes_on() {
+    let place = Place::new();
+    let (mut engine, old, _) = restored(&place);
+    let common = Position::start(old).after(b"never");
+    assert!(engine.turn(vec![Input::Diverged { common }]).is_err());
+    drop(engine);
+    let mut engine = place.open();
+    let state = hq_state(&place, None, "5", ("contact", our_dot(&engine, 99), "{}"));
+    assert!(!store_news(&mut engine, vec![state], 9));
+    assert!(engine.facts.fork.is_some());
+    post(&mut engine, "7", "آيات").expect("enrolling goes on");
 }

@@ -174,32 +174,6 @@ fn values_that_differ_are_a_conflict_and_equal_ones_are_not() {
 }
 
 #[test]
-fn a_state_that_knows_more_of_our_journal_than_we_is_a_fork_and_is_not_taken() {
-    let place = Place::new();
-    let mut engine = place.open();
-    post(&mut engine, "1", "آيات").unwrap();
-    let beyond = wasl_protocol::id::Dot { journal: engine.store.logs.journal.id(), seq: Seq(9) };
-    let state = hq_state(&place, None, "5", ("contact", beyond, "{}"));
-    let inbox = engine.store.logs.inbox.head();
-    assert!(!store_news(&mut engine, vec![state], 1));
-    assert_eq!(engine.facts.fork, Some(Seq(2)));
-    assert_eq!(engine.store.logs.inbox.head(), inbox);
-    assert!(found(&mut engine, "5").is_none());
-    post(&mut engine, "2", "آيات").expect("enrolling goes on");
-}
-
-#[test]
-fn a_state_with_our_dot_and_another_tag_is_a_fork() {
-    let place = Place::new();
-    let mut engine = place.open();
-    post(&mut engine, "1", "آيات").unwrap();
-    let ours = wasl_protocol::id::Dot { journal: engine.store.logs.journal.id(), seq: Seq(2) };
-    let state = hq_state(&place, None, "1", ("contact", ours, "{}"));
-    assert!(!store_news(&mut engine, vec![state], 1));
-    assert_eq!(engine.facts.fork, Some(Seq(1)));
-}
-
-#[test]
 fn a_receipt_counts_and_one_that_is_not_ours_is_a_fork() {
     let place = Place::new();
     let mut engine = place.open();

@@ -95,6 +95,14 @@ impl SimDisk {
         self.state().cut
     }
 
+    /// Everything is as on another disk, at a new boot.
+    pub(super) fn put_back(&self, image: &Self) {
+        let image = image.state().clone();
+        let mut state = self.state();
+        let boot = state.boot + 1;
+        *state = State { boot, trap: None, dead: false, cut: false, ..image };
+    }
+
     /// Puts a folder of another disk in the place of this one's, durable: for a planted bug.
     pub(super) fn graft(&self, other: &Self, dir: &Path) {
         let other = other.state();
