@@ -3,6 +3,7 @@
 use crate::backup::{DATABASE, copy_database, put_back};
 use crate::district::{District, enroll, listed, synced};
 use crate::folder::copy;
+use crate::forms;
 use crate::hands::{refusal, same, set, told};
 use crate::reborn::is_reborn;
 use serde_json::{Value, json};
@@ -307,4 +308,21 @@ fn a_machine_joins_enrolls_and_agrees_without_ever_having_a_link() {
     let all = enroll(&new, 0..5).ids();
     carry(&district, &new, "first");
     assert_eq!(district.agree(&new), all);
+}
+
+#[test]
+fn thirty_days_carried_half_by_bundle_and_half_by_link_leave_equal_states() {
+    let district = District::new();
+    let office = district.office("nasr");
+    office.link.cut();
+    let day = |from: usize, to: usize| {
+        let out = office.at.output(&["enroll", "-"], forms::lines("nasr", from..to).as_ref());
+        assert!(out.unwrap().status.success());
+    };
+    day(0, 1_440);
+    let (taken, _) = carry(&district, &office, "half");
+    assert_eq!(taken["new"], 1_441, "{taken:#}");
+    day(1_440, 2_880);
+    office.link.restore();
+    assert_eq!(district.agree(&office).len(), 2_880);
 }

@@ -182,9 +182,10 @@ pub struct AdmittedDocument {
 
 pub(super) async fn admit(
     State(console): State<Arc<Console>>,
-    Json(new): Json<NewMachine>,
+    body: Result<Json<NewMachine>, JsonRejection>,
 ) -> Result<(StatusCode, Json<AdmittedDocument>), Problem> {
     let live = console.live()?;
+    let Json(new) = body.map_err(|e| Problem::bad_request(e.body_text()))?;
     let file = BASE64.decode(new.request.as_bytes());
     let file = file.map_err(|e| Problem::bad_request(format!("request: {e}")))?;
     let admitted = live.bundles.admit(&file).await?;

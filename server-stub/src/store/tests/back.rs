@@ -154,6 +154,9 @@ async fn what_hq_signed_and_lost_is_given_back_once_and_nothing_that_it_did_not_
     assert_eq!(hq.count("entry").await, entries + 1, "journalled");
     assert_eq!(hq.store.adopt(&desk.office.id, signed).await.unwrap(), 0);
     assert_eq!(hq.count("entry").await, entries + 1);
+    let (_, acts) = hq.store.history(desk.record()).await.unwrap().unwrap();
+    let back = acts.last().expect("it is in the history too");
+    assert!(back.by.is_hq() && back.groups.contains_key(&"contact".parse().unwrap()), "{back:?}");
     hq.corrects(&desk, "and it goes on").await;
     assert_eq!(hq.contact(&desk).await, ["and it goes on"]);
     let whole = hq.store.verify_journals(&OfficeId::hq()).await.unwrap();
