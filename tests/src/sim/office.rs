@@ -28,7 +28,7 @@ use super::machine::{Dice, SimClock, Time};
 use super::net::{PACE, Way};
 use super::restores::Image;
 use super::session::Asked;
-use super::woe::Woe;
+use super::woe::{Rot, Woe};
 use super::world::{Happens, World};
 
 /// One office.
