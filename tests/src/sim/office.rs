@@ -15,7 +15,7 @@ use wasl_agent::link::Pace;
 use wasl_agent::seam;
 use wasl_protocol::edition::{OfficeConfig, Serial};
 use wasl_protocol::entry::{Cursor, Log};
-use wasl_protocol::id::{EpochId, JournalId, OfficeId, Position, RecordId};
+use wasl_protocol::id::{EpochId, JournalId, OfficeId, Position};
 use wasl_protocol::keys::SignKey;
 use wasl_protocol::news::SignedNews;
 use wasl_protocol::units::FeedNo;
