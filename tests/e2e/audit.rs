@@ -4,9 +4,8 @@ use crate::district::{District, enroll, synced, until};
 use crate::folder::copy;
 use crate::forms;
 use crate::hands::{set, told, wait};
-use crate::reborn::is_reborn;
+use crate::reborn::{self, is_reborn};
 use serde_json::Value;
-use std::fs;
 use wasl_tests::fleet::Office;
 
 /// What headquarters says of the office.
@@ -49,8 +48,7 @@ fn an_office_with_many_records_that_is_born_again_is_sent_only_what_it_lacks() {
     enroll(&office, 1_100..1_105);
     synced(&office);
     assert!(office.at.stop());
-    fs::remove_dir_all(office.at.dir()).unwrap();
-    copy(&backup, office.at.dir());
+    reborn::put_back(&office, &backup);
     office.link.cut();
     office.at.run().unwrap();
     enroll(&office, 1_200..1_203);

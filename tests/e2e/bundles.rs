@@ -5,7 +5,7 @@ use crate::district::{District, enroll, listed, synced};
 use crate::folder::copy;
 use crate::forms;
 use crate::hands::{refusal, same, set, told};
-use crate::reborn::is_reborn;
+use crate::reborn::{self, is_reborn};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -173,8 +173,7 @@ fn an_office_restored_from_a_backup_is_healed_by_files_alone() {
     set(&office.at, &shared, "contact.phone=+9647800000001", "op-1");
     synced(&office);
     assert!(office.at.stop());
-    fs::remove_dir_all(office.at.dir()).unwrap();
-    copy(&backup, office.at.dir());
+    reborn::put_back(&office, &backup);
     office.link.cut();
     office.at.run().unwrap();
     all.extend(enroll(&office, 20..30).ids());

@@ -8,7 +8,7 @@ use std::path::Path;
 use wasl_tests::fleet::Office;
 
 /// Puts the disk of a stopped office back to this copy of it.
-fn put_back(office: &Office, copy_of_it: &Path) {
+pub fn put_back(office: &Office, copy_of_it: &Path) {
     fs::remove_dir_all(office.at.dir()).unwrap();
     copy(copy_of_it, office.at.dir());
 }

@@ -9,13 +9,13 @@ use crate::id::{EpochId, JournalId, Position};
 use crate::units::{FeedNo, MonoMs, Seq, UnixMs};
 use crate::wire::{Hello, Level, Message, Returned, Standing, Welcome};
 
-const J: JournalId = JournalId(1);
-const NOW: MonoMs = MonoMs(0);
+pub(super) const J: JournalId = JournalId(1);
+pub(super) const NOW: MonoMs = MonoMs(0);
 const BEFORE: EpochId = EpochId(7);
-const NOW_LIVES: EpochId = EpochId(8);
+pub(super) const NOW_LIVES: EpochId = EpochId(8);
 
 /// The greeting of an office that has taken the feed of this life.
-fn hello(taken: Option<EpochId>) -> Hello {
+pub(super) fn hello(taken: Option<EpochId>) -> Hello {
     Hello {
         journals: vec![(J, Position::start(J))],
         cursor: taken.map(|epoch| Cursor { epoch, feed: FeedNo(5) }),
@@ -27,7 +27,7 @@ fn hello(taken: Option<EpochId>) -> Hello {
     }
 }
 
-fn welcome() -> Welcome {
+pub(super) fn welcome() -> Welcome {
     let top = Position::start(J);
     let standing = Standing { journal: J, top, ladder: vec![top], stable: None };
     let (journals, clock) = (vec![standing], UnixMs(0));
@@ -43,7 +43,7 @@ fn greeted(taken: Option<EpochId>) -> (hq::HqSession, Vec<hq::Output>) {
     (session, outputs)
 }
 
-fn at_hq(session: &mut hq::HqSession) -> Vec<hq::Output> {
+pub(super) fn at_hq(session: &mut hq::HqSession) -> Vec<hq::Output> {
     let next = || match session.poll() {
         hq::Output::Sleep(_) => None,
         output => Some(output),
@@ -98,7 +98,7 @@ fn an_office_gives_back_once_the_positions_are_agreed_and_only_to_another_life()
     }
 }
 
-fn at_office(session: &mut office::OfficeSession) -> Vec<office::Output> {
+pub(super) fn at_office(session: &mut office::OfficeSession) -> Vec<office::Output> {
     let next = || match session.poll() {
         office::Output::Sleep(_) => None,
         output => Some(output),
