@@ -7,7 +7,7 @@ use wasl_protocol::frame::{Kind, Sealed};
 use wasl_protocol::news::SignedNews;
 use wasl_protocol::record::VersionVector;
 use wasl_protocol::units::{Seq, UnixMs};
-use wasl_protocol::wire::Ack;
+use wasl_protocol::wire::{Ack, Standing};
 
 use super::EngineError;
 use super::item::Item;
@@ -104,6 +104,20 @@ impl Engine {
         }
         ask_for(&self.world, &self.mending.dir, (self.store.logs.journal.id(), common))?;
         Err(EngineError::Diverged(common.seq))
+    }
+
+    /// HQ stands here. If it has nothing in our newest journal that is not ours, then the two differ
+    /// no more: it was put back since.
+    pub(super) fn stands(&mut self, standing: &Standing) {
+        self.receipts.stands(standing);
+        let journal = &mut self.store.logs.journal;
+        if self.facts.fork.is_some()
+            && standing.journal == journal.id()
+            && journal.position(standing.top.seq).is_ok_and(|ours| ours == Some(standing.top))
+        {
+            tracing::warn!("HQ's copy of the journal does not differ from ours any more");
+            self.facts.fork = None;
+        }
     }
 
     pub(super) fn forked(&mut self, common: Seq) {

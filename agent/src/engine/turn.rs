@@ -249,7 +249,7 @@ impl Engine {
             }
             Input::Agree { standing, answer } => {
                 // Before anything is said of it: nobody calls this office synced in between.
-                self.receipts.stands(&standing);
+                self.stands(&standing);
                 later.push(Input::Agree { standing, answer });
             }
             later_on => later.push(later_on),

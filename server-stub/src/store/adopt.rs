@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::SqliteConnection;
-use wasl_protocol::id::{Dot, OfficeId, Tag};
+use wasl_protocol::entry::Edit;
+use wasl_protocol::id::{Dot, GroupName, OfficeId, Tag};
+use wasl_protocol::json::Json;
 use wasl_protocol::keys::VerifyKey;
 use wasl_protocol::news::{Says, SignedNews};
-use wasl_protocol::record::{RecordState, Value};
+use wasl_protocol::record::{RecordState, Value, VersionVector};
 
 use super::append::AppendError;
 use super::journals;
@@ -33,11 +35,20 @@ impl Store {
         let twice = given_out_twice(&mut tx, &states).await?;
         let mut fold = self.fold_over(&mut tx, &ids).await?;
         let mut pen = self.pen(&mut tx).await?;
-        let mut adopted = 0;
+        let (mut adopted, mut again) = (0, BTreeSet::new());
         for (signed, state) in &states {
-            if fold.adopt(state, pen.journal(), &twice) {
+            let mut both = both_under(&twice, fold.state(state.origin.id()), state);
+            both.retain(|under, _| again.insert(*under));
+            if fold.adopt(state, pen.journal()) || !both.is_empty() {
                 pen.adopted(signed);
                 adopted += 1;
+            }
+            for ((dot, _), groups) in both {
+                let (record, at) = (state.origin.id(), self.world().clock.unix());
+                let edit = Edit { record, at, operator: None, opening: None, groups };
+                let mut context = VersionVector::default();
+                context.add(dot);
+                fold.take(pen.edit(edit, context));
             }
         }
         if adopted == 0 {
@@ -47,6 +58,23 @@ impl Store {
         tracing::warn!(%office, entries = adopted, "states that HQ had lost were given back");
         Ok(adopted)
     }
+}
+
+/// What was written under each of these dots, here and in what is given back. HQ writes all of it
+/// again, each under a number of its own: then nothing stands under the dot, wherever it is known.
+fn both_under(
+    twice: &BTreeSet<Dot>,
+    ours: Option<&RecordState<Value>>,
+    theirs: &RecordState<Value>,
+) -> BTreeMap<(Dot, Tag), BTreeMap<GroupName, Json>> {
+    let mut both: BTreeMap<(Dot, Tag), BTreeMap<GroupName, Json>> = BTreeMap::new();
+    for (group, values) in ours.into_iter().chain([theirs]).flat_map(|state| &state.groups) {
+        for (dot, value) in values.iter().filter(|(dot, _)| twice.contains(*dot)) {
+            let groups = both.entry((*dot, value.tag)).or_default();
+            groups.insert(group.clone(), value.json.clone());
+        }
+    }
+    both
 }
 
 /// The dots in these states that stand for other entries here: HQ and the disk of an office were both

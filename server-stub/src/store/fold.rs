@@ -101,16 +101,11 @@ impl Fold {
     }
 
     /// Takes in a state of a record that HQ had and lost, on the word of its journal `from`, and then
-    /// whatever waited for it; false if nothing in it is new. `twice`: see [`Touched::adopt`].
-    pub fn adopt(
-        &mut self,
-        state: &RecordState<Value>,
-        from: JournalId,
-        twice: &BTreeSet<Dot>,
-    ) -> bool {
+    /// whatever waited for it; false if nothing in it is new.
+    pub fn adopt(&mut self, state: &RecordState<Value>, from: JournalId) -> bool {
         let record = state.origin.id();
         let empty = || Touched::new(RecordState::new(state.origin.clone()), Vec::new());
-        if !self.records.entry(record).or_insert_with(empty).adopt(state, from, twice) {
+        if !self.records.entry(record).or_insert_with(empty).adopt(state, from) {
             return false;
         }
         self.drain(record);

@@ -108,26 +108,14 @@ impl Touched {
     }
 
     /// Takes in a state that HQ had and lost, on the word of its journal `from`; false if nothing in
-    /// it is new. `twice` are dots that stand for other entries here: what is given back stands under
-    /// them, and the office that gave them out again writes its own edit again, under another one.
-    pub fn adopt(
-        &mut self,
-        state: &RecordState<Value>,
-        from: JournalId,
-        twice: &BTreeSet<Dot>,
-    ) -> bool {
-        let mut new = self.state.seen.lacks(&state.seen).is_some();
+    /// it is new.
+    pub fn adopt(&mut self, state: &RecordState<Value>, from: JournalId) -> bool {
+        if self.state.seen.lacks(&state.seen).is_none() {
+            return false;
+        }
         self.state.merge(state);
-        for (group, values) in &state.groups {
-            for (dot, value) in values.iter().filter(|(dot, _)| twice.contains(*dot)) {
-                let ours = self.state.groups.entry(group.clone()).or_default();
-                new |= ours.insert(*dot, value.clone()).is_none_or(|was| was.tag != value.tag);
-            }
-        }
-        if new {
-            self.news.insert(from);
-        }
-        new
+        self.news.insert(from);
+        true
     }
 
     /// Applies an edit without waiting for what it saw.

@@ -247,3 +247,20 @@ fn a_journal_that_could_not_be_born_again_is_an_alarm_and_its_office_goes_on() {
     assert!(engine.facts.fork.is_some());
     post(&mut engine, "7", "آيات").expect("enrolling goes on");
 }
+
+#[test]
+fn a_fork_that_hq_does_not_know_any_more_is_none() {
+    let place = Place::new();
+    let (mut engine, journal, common) = restored(&place);
+    engine.turn(vec![Input::Forked { common: common.seq }]).unwrap();
+    let mut stands = |top| {
+        let standing = Standing { journal, top, ladder: vec![common], stable: None };
+        ask(&mut engine, |answer| Input::Agree { standing, answer }).unwrap();
+        engine.facts.fork
+    };
+    let other = common.after(b"another entry");
+    assert_eq!(stands(other), Some(common.seq), "HQ has what is not ours");
+    assert_eq!(stands(common), None, "HQ was put back to before that");
+    let number = ("national_number", hq_dot(2), r#"{"number":"456"}"#);
+    assert!(store_news(&mut engine, vec![hq_state(&place, None, "1", number)], 9));
+}

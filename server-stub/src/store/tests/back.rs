@@ -17,6 +17,20 @@ use super::joining::join;
 use super::*;
 use crate::store::{CopyFacts, check_copy};
 
+impl Pen {
+    /// The same disk, as a backup has it.
+    fn copy(&self) -> Self {
+        Self {
+            office: self.office.clone(),
+            sign: self.sign.clone(),
+            key: self.key.clone(),
+            packer: Packer::new(),
+            frames: self.frames.clone(),
+            ..*self
+        }
+    }
+}
+
 impl Hq {
     fn database(&self) -> PathBuf {
         self.dir.path().join(DATABASE)
@@ -236,4 +250,33 @@ async fn a_replaced_machine_is_let_in_no_more_even_after_the_database_was_put_ba
     hq.put_back(&before).await;
     assert_eq!(hq.store.office_by_key(TransportKey([1; 32])).await.unwrap(), None);
     assert_eq!(hq.store.office_by_key(TransportKey([2; 32])).await.unwrap(), Some(office));
+}
+
+#[tokio::test]
+async fn what_stood_under_a_number_that_was_given_out_twice_all_stands() {
+    let mut hq = Hq::new().await;
+    let mut desk = Desk::open(&hq, "nasr", "n-1").await;
+    let (other, _) = hq.join("fajr").await;
+    hq.store.grant(desk.record(), &other.id, false, None).await.unwrap();
+    let (copy, _) = hq.copied().await;
+    let (disk, state) = (desk.pen.copy(), desk.state.clone());
+    let dot = desk.set("contact", "before");
+    desk.send(&hq).await;
+    let signed = hq.signed(&other.id).await;
+    // Both are put back, and the number is given out again.
+    hq.put_back(&copy).await;
+    (desk.pen, desk.state) = (disk, state);
+    assert_eq!(desk.set("contact", "after"), dot);
+    desk.send(&hq).await;
+    assert_eq!(hq.contact(&desk).await, ["after"]);
+    assert_eq!(hq.store.adopt(&other.id, signed).await.unwrap(), 1);
+    let mut stands = hq.contact(&desk).await;
+    stands.sort();
+    assert_eq!(stands, ["after", "before"]);
+    let state = hq.store.record(desk.record()).await.unwrap().unwrap();
+    let dots = state.groups.values().flat_map(|values| values.keys());
+    assert_eq!(dots.filter(|at| **at == dot).count(), 0, "nobody can take one for the other");
+    // Its author, who knows the number as its own, has the same then.
+    desk.take(&hq).await;
+    assert_eq!(desk.state, state);
 }
