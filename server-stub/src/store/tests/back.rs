@@ -259,13 +259,13 @@ async fn what_stood_under_a_number_that_was_given_out_twice_all_stands() {
     let (other, _) = hq.join("fajr").await;
     hq.store.grant(desk.record(), &other.id, false, None).await.unwrap();
     let (copy, _) = hq.copied().await;
-    let (disk, state) = (desk.pen.copy(), desk.state.clone());
+    let (image, state) = (desk.pen.copy(), desk.state.clone());
     let dot = desk.set("contact", "before");
     desk.send(&hq).await;
     let signed = hq.signed(&other.id).await;
     // Both are put back, and the number is given out again.
     hq.put_back(&copy).await;
-    (desk.pen, desk.state) = (disk, state);
+    (desk.pen, desk.state) = (image, state);
     assert_eq!(desk.set("contact", "after"), dot);
     desk.send(&hq).await;
     assert_eq!(hq.contact(&desk).await, ["after"]);
